@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+# Nine Lives: GNU make, no configure, nothing generated, no network (musl-deps excepted).
+#   make                         what ships: static musl where musl-gcc is, else gcc's release
+#   make check [T=NAMES] [F=RE]  the tests; T: these files only, F: only tests with such names
+#   make VARIANT=asan            debug asan cov release musl, each under build/VARIANT
+#   make install DESTDIR=/tmp/x PREFIX=/usr
+# V=1 shows the commands.  CC, MUSL_CC, CLANG, CPPFLAGS, CFLAGS, LDFLAGS, LDLIBS are yours.
+
+PREFIX ?= /usr/local
+VERSION := $(shell sed -n 's/.*NL_VERSION "\(.*\)"/\1/p' lib/nl.h)
+MUSL_CC ?= musl-gcc
+CLANG ?= clang
+JSMN ?= /usr/include/jsmn.h
+LDLIBS ?= -lm
+FUZZ_TIME ?= 30
+SHIP := $(if $(shell command -v $(MUSL_CC)),musl,release)
+VARIANT ?= $(SHIP)
+ifeq ($(filter debug asan cov release musl,$(VARIANT)),)
+$(error VARIANT=$(VARIANT) is none of debug asan cov release musl)
+endif
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+
+# Never -static-pie: Debian's musl-gcc then links a dynamic program without a word.
+opt_debug := -O0 -g3
+opt_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+opt_cov := -O0 -g --coverage
+opt_release := -O2 -g
+opt_musl := -Os -static -fno-pie -no-pie -fno-asynchronous-unwind-tables
+link_musl := -s -Wl,-z,noseparate-code -Wl,--build-id=none
+warn := -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wformat=2 -Wstrict-prototypes \
+	-Wmissing-prototypes -Wwrite-strings -Wundef
+std := -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Ilib -Itests/unit -Itests/sim -isystem build/include
+cc := $(if $(filter musl,$(VARIANT)),$(MUSL_CC),$(CC))
+flags := $(std) $(warn) $(opt_$(VARIANT)) -ffile-prefix-map=$(CURDIR)=. $(CPPFLAGS) $(CFLAGS)
+
+# Sources are what is there.  In unit and sim a *_test.c is a program, and the rest is linked to each of them.
+O := build/$(VARIANT)
+lib_c := $(wildcard lib/*.c)
+bin_c := $(wildcard bin/*.c)
+aid_c := $(wildcard tests/aid/*.c)
+sweep_c := $(wildcard tests/sweep/*.c)
+bench_c := $(wildcard tests/bench/*.c)
+fuzz_c := $(wildcard tests/fuzz/*.c)
+unit_c := $(wildcard tests/unit/*_test.c tests/sim/*_test.c)
+fake_c := $(filter-out $(unit_c),$(wildcard tests/unit/*.c tests/sim/*.c))
+bins := $(bin_c:%.c=$O/%)
+aids := $(aid_c:tests/%.c=$O/%) $(if $(sweep_c),$O/aid/sweep)
+benches := $(bench_c:tests/%.c=$O/%)
+units := $(addprefix $O/unit/,$(basename $(notdir $(unit_c))))
+libs := $O/libfake.a $O/libninelives.a
+man := $(wildcard man/*.[1-8])
+
+# $(call run,CC,file) says what a recipe line does instead of showing it.
+run = $(if $V,,@$(if $(findstring s,$(firstword -$(MAKEFLAGS))),,printf '%-4s %s\n' $1 $2;))
+Q := $(if $V,,@)
+sub = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+env = NL_ROOT='$(CURDIR)' NL_BIN='$(CURDIR)/$O/bin' NL_AID='$(CURDIR)/$O/aid' NL_BENCH='$(CURDIR)/$O/bench' \
+	PATH='$(CURDIR)/$O/bin:$(CURDIR)/$O/aid':"$$PATH"
+
+.PHONY: all lib bin aid unit benches check check-all check-valgrind check-install coverage lint lint-files bench \
+	bench-gate profile sweep fuzz json-diff coreutils-suite install uninstall dist clean musl-deps FORCE
+.PRECIOUS: $O/obj/%.o
+.DELETE_ON_ERROR:
+
+all: lib bin
+	@ln -sfn $(VARIANT)/bin build/bin; ln -sfn $(VARIANT)/aid build/aid
+	@$(if $(findstring s,$(firstword -$(MAKEFLAGS))),,echo 'build/bin: $(notdir $(bins)) $(VERSION), $(VARIANT)')
+	@$(if $(filter musl,$(SHIP)),,echo 'No $(MUSL_CC); for the small static build: apt-get install musl-tools; make')
+lib: $O/libninelives.a
+bin: $(bins)
+aid: $(aids)
+unit: $(units)
+benches: $(benches)
+
+# All is rebuilt when a flag or the list of files changes.
+record := $(cc) $(flags) $(LDFLAGS) $(link_$(VARIANT)) $(LDLIBS) $(lib_c) $(fake_c) $(sweep_c)
+$O/flags: FORCE
+	@mkdir -p $O; echo '$(record)' | cmp -s - $@ || echo '$(record)' >$@
+
+# musl-gcc does not look into /usr/include.  This is what we need of it, without glibc's headers.
+build/include/jsmn.h:
+	@test -e $(JSMN) || { echo '$(JSMN) is missing: apt-get install libjsmn-dev (or JSMN=FILE)' >&2; exit 1; }
+	@u=/usr/include; a=$$u/$$($(CC) -print-multiarch)/asm; test -d $$a || a=$$u/asm; mkdir -p $(@D); \
+	ln -sfn $$u/linux $$u/asm-generic $$a $(@D) && ln -sfn $(JSMN) $@
+
+$O/obj/%.o: %.c $O/flags | build/include/jsmn.h
+	$(call run,CC,$<) mkdir -p $(@D) && $(cc) $(flags) -MMD -MP -c -o $@ $<
+$O/libninelives.a: $(lib_c:%.c=$O/obj/%.o)
+$O/libfake.a: $(fake_c:%.c=$O/obj/%.o)
+$(libs): $O/flags
+	$(call run,AR,$@) rm -f $@ && ar rcsD $@ $(filter %.o,$^)
+
+# A library that one program alone needs: libs_nl-x := -lthis
+define link
+$(call run,LD,$@) mkdir -p $(@D) && $(cc) $(flags) $(LDFLAGS) $(link_$(VARIANT)) -o $@ $^ $(libs_$(@F)) $(LDLIBS)
+$(if $(filter musl,$(VARIANT)),@! readelf -lW $@ | grep INTERP || { echo '$@ is not static' >&2; exit 1; })
+endef
+$O/bin/%: $O/obj/bin/%.o $O/libninelives.a
+	$(link)
+$O/aid/sweep: $(sweep_c:%.c=$O/obj/%.o) $(libs)
+	$(link)
+$O/%: $O/obj/tests/%.o $(libs)
+	$(link)
+$O/unit/%: $O/obj/tests/sim/%.o $(libs)
+	$(link)
+build/fuzz/%: tests/fuzz/%.c $(lib_c) $(wildcard lib/*.h) | build/include/jsmn.h
+	$(call run,LD,$@) mkdir -p $@.corpus && $(CLANG) $(std) -g -O1 -fsanitize=fuzzer,address,undefined -o $@ $< $(lib_c)
+-include $(patsubst %.c,$O/obj/%.d,$(lib_c) $(bin_c) $(aid_c) $(unit_c) $(fake_c) $(sweep_c) $(bench_c))
+
+# Unit tests run under the sanitizers, everything else on the build that ships.
+check:
+	+@$(sub) VARIANT=asan unit && $(sub) VARIANT=$(VARIANT) all aid
+	@tests/run-suite $(if $T$F,,-o) -b $(VARIANT) -u asan $(if $F,-f '$F') $T
+check-all: lint
+	+@for v in $(patsubst release,,$(SHIP)) release debug asan; do $(sub) VARIANT=$$v bin aid unit && \
+	tests/run-suite -b $$v -u $$v $T || exit; done; $(sub) VARIANT=debug check-valgrind && $(sub) VARIANT=$(SHIP) check-install
+check-valgrind: unit
+	@NL_WRAP='valgrind -q --error-exitcode=99 --leak-check=full' tests/run-suite -u $(VARIANT) $T
+coverage:
+	+@$(sub) VARIANT=cov bin aid unit && find build/cov -name '*.gcda' -delete && tests/run-suite -b cov -u cov $T
+	@gcov -n build/cov/obj/lib/*.gcda 2>/dev/null | awk -F"['%:]" '/^File/ { f = $$2 } /^Lines/ && f ~ /^lib.*c$$/ { \
+	split($$3, n, " "); sum += n[3]; hit += $$2 * n[3] / 100; print $$2 "%", f; f = "" } END { printf "%.1f%% lib\n", 100 * hit / sum }'
+
+bench bench-gate: bin aid benches
+	@$(env) sh tests/bench/run $(if $(filter %-gate,$@),--gate)
+profile:
+	+@$(sub) VARIANT=release bin aid benches && $(subst $O/,build/release/,$(env)) sh tests/bench/profile
+sweep: bin aid
+	@$(env) sweep
+coreutils-suite: bin
+	@$(env) sh tests/coreutils-suite.sh
+json-diff: aid
+	@node tests/fuzz/json_diff.js $O/aid/jsonck $(COUNT) $(SEED)
+fuzz: $(fuzz_c:tests/%.c=build/%)
+	@for f in $^; do $$f -max_total_time=$(FUZZ_TIME) -verbosity=0 -artifact_prefix=$$f- $$f.corpus tests/fuzz/corpus || exit; done
+
+# Lint: a stamp per file, so that only what changed is read again.  Silent when all is well.
+lint_c := $(wildcard bin/*.c lib/*.c tests/*/*.c examples/*.c)
+lint_sh := .ci/run tests/run-suite $(wildcard lib/*.sh examples/*.sh examples/*/*.sh tests/*.sh tests/*.bats tests/*.bash \
+	completions/*.bash $(addprefix tests/bench/,run profile *.sh))
+# gcc 12 finds uninitialized values where a struct is returned; clang's analyzer and valgrind look for real ones.
+trust := -Wno-analyzer-use-of-uninitialized-value
+lint:
+	+@$(sub) -Otarget -k lint-files
+lint-files: $(patsubst %,build/lint/%.ok,$(lint_c) $(lint_sh) $(man) $(wildcard completions/_nl completions/nl.fish))
+build/lint/%.c.ok: %.c .clang-tidy tests/.clang-tidy Makefile | build/include/jsmn.h
+	$Q mkdir -p $(@D); $(CC) $(std) $(warn) -Werror -O2 -fanalyzer $(trust) -MMD -MP -MT $@ -MF $(@:ok=d) -c -o $(@:ok=o) $<
+	$Q $(if $(filter musl,$(SHIP)),$(MUSL_CC) $(std) $(warn) -Werror -Os -c -o $(@:ok=o) $<)
+	$Q clang-tidy --quiet $< -- $(std) $(warn) 2>$(@:ok=log) || { grep -v generated $(@:ok=log); exit 1; }
+	$Q cppcheck -q --error-exitcode=1 --inline-suppr --enable=warning,performance,portability --std=c11 -Ilib -Itests/unit \
+		-Itests/sim --suppress=missingIncludeSystem --suppress=arrayIndexThenCheck $< && touch $@
+build/lint/man/%.ok: lint = mandoc -Tlint -Wwarning
+build/lint/completions/_nl.ok: lint = zsh -n
+build/lint/completions/%.fish.ok: lint = fish -n
+build/lint/%.bash.ok: lint = shellcheck -x -s bash
+build/lint/%.ok: lint = shellcheck -x -P SCRIPTDIR
+build/lint/%.ok: % Makefile
+	$Q mkdir -p $(@D) && $(lint) $< && touch $@
+-include $(lint_c:%=build/lint/%.d)
+
+# FROM:TO:MODE, one list for install and uninstall.
+tools := $(notdir $(bins))
+put = $(bins:$O/%=$O/%:%:755) $(foreach m,$(man),$m:share/man/man$(patsubst .%,%,$(suffix $m))/$(notdir $m):644) \
+	$(patsubst lib/%,lib/%:share/ninelives/%:644,$(wildcard lib/nl.sh lib/nl-events.schema.json)) \
+	$(patsubst %,%:share/doc/ninelives/%:644,$(wildcard LICENSE README.md CHANGELOG.md)) \
+	$(patsubst %,completions/nl.bash:share/bash-completion/completions/%:644,$(tools)) \
+	$(patsubst %,completions/nl.fish:share/fish/vendor_completions.d/%.fish:644,$(tools)) \
+	completions/_nl:share/zsh/site-functions/_nl:644
+each = d='$(DESTDIR)$(PREFIX)'; IFS=:; for f in $(put); do set -- $$f; $1 || exit; done
+install: bin
+	@$(call each,install -D -m $$3 "$$1" "$$d/$$2")
+uninstall:
+	@$(call each,rm -f "$$d/$$2"); for f in ninelives doc/ninelives; do test ! -d "$$d/share/$$f" || rmdir "$$d/share/$$f"; done
+check-install: bin
+	@set -e; d=$$(mktemp -d); trap 'rm -rf "$$d"' EXIT; p=$$d/opt/x; m='$(MAKE) -s VARIANT=$(VARIANT) PREFIX=/opt/x'; \
+	$$m install DESTDIR=$$d; for t in $(tools); do $$p/bin/$$t --version | grep -qF $(VERSION); done; \
+	test "$$($$p/bin/nl-retry -n1 $$p/bin/nl-timeout 5 echo runs)" = runs; test $$(find $$d -type f | wc -l) = $(words $(put)); \
+	$$m uninstall DESTDIR=$$d; test -z "$$(find $$d ! -type d -o -name ninelives)"; echo 'install and uninstall: fine'
+
+dist:
+	@mkdir -p build; git archive --format=tar.gz --prefix=ninelives-$(VERSION)/ -o build/ninelives-$(VERSION).tar.gz HEAD
+	@echo build/ninelives-$(VERSION).tar.gz
+clean:
+	rm -rf build
+
+# libpipeline for static programs: Debian has no .a of it, so its source package is built, signature checked by apt.
+dep := build/musl/dep
+musl-deps: $(dep)/libpipeline.a
+$(dep)/libpipeline.a:
+	@for c in $(MUSL_CC) apt-get dpkg-source; do command -v $$c >/dev/null || { echo "$$c is missing" >&2; exit 1; }; done
+	@mkdir -p $(dep)/lists/partial $(dep)/cache/archives/partial; . /etc/os-release; echo 'deb-src' \
+	'[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]' "$$(apt-get indextargets --format '$$(REPO_URI)' | head -n1)" \
+	"$$VERSION_CODENAME main" >$(dep)/sources.list
+	$(call run,GET,libpipeline) cd $(dep) && o="-qq -o Dir::Etc::sourcelist=$$PWD/sources.list -o Dir::Etc::sourceparts=/dev/null \
+	-o Dir::State::lists=$$PWD/lists -o Dir::Cache=$$PWD/cache -o APT::Sandbox::User= -o Debug::NoLocking=1" && \
+	apt-get $$o update && rm -rf libpipeline-*/ && apt-get $$o source libpipeline >get.log
+	$(call run,CC,libpipeline) cd $(dep)/libpipeline-*/ && ./configure -q CC=$(MUSL_CC) --host=$$(uname -m)-linux-musl --disable-shared \
+	--enable-static >../build.log 2>&1 && $(sub) V=0 >>../build.log 2>&1 && cp lib/pipeline.h gl/lib/.libs/libgnu.a lib/.libs/libpipeline.a ..

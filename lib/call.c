@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * call.c - the events that every call and every process has, and the words in
+ * which people read outcomes.
+ */
+#include "event.h"
+
+#include "opt.h"
+#include "parse.h"
+#include "proc.h"
+#include "run.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+
+void nl_span_close(struct nl_run *run, struct nl_span_of of, struct nl_outcome o, bool success, nl_time dur,
+                   unsigned attempts, const char *human)
+{
+	struct nl_event e;
+	char err[24];
+	int sev = success ? NL_INFO : of.depth == 0 ? NL_ERROR : NL_WARN;
+	if (!nl_event_open(&e, run, of, success ? "nl.request.success" : "nl.request.failure", sev))
+		return;
+	const char *name = nl_err_name(o, err);
+	nl_event_str(&e, "cmd", of.svc->cmd, 64);
+	nl_event_end_of(&e, o.wstatus);
+	if (!success)
+		nl_event_str(&e, "err", name ? name : "exit_0", 24);
+	nl_event_secs(&e, "dur_s", dur);
+	if (attempts)
+		nl_event_int(&e, "attempts", attempts);
+	if (human)
+		nl_event_human(&e, "%s", human);
+	nl_event_emit(&e);
+}
+
+void nl_run_started(struct nl_run *run, struct nl_svc *svc)
+{
+	struct nl_event e;
+	struct utsname host = { .nodename = "" };
+	char boot[40], cfg[400], tool[32];
+	if (!nl_event_open(&e, run, (struct nl_span_of){ .svc = svc, .span = run->ids ? run->ids->run : 0,
+	                   .parent = run->ids ? run->ids->parent : 0, .depth = run->ids ? run->ids->depth : 0 },
+	                   "nl.run.started", NL_DEBUG))
+		return;
+	uname(&host);
+	nl_boot_id(run->os, boot);
+	nl_opt_config(svc, cfg, sizeof cfg);
+	snprintf(tool, sizeof tool, "nl-%s", svc->layer->name);
+	nl_event_str(&e, "tool", tool, 32);
+	nl_event_str(&e, "ver", NL_VERSION, 16);
+	nl_event_str(&e, "cmd", svc->cmd, 64);
+	nl_event_str(&e, "host", host.nodename, 64);
+	nl_event_str(&e, "boot", boot, 36);
+	nl_event_str(&e, "cfg", cfg, sizeof cfg);
+	nl_event_emit(&e);
+}
+
+void nl_run_ended(struct nl_run *run, struct nl_svc *svc, int ws, nl_time dur)
+{
+	struct nl_event e;
+	if (!nl_event_open(&e, run, (struct nl_span_of){ .svc = svc, .span = run->ids ? run->ids->run : 0,
+	                   .parent = run->ids ? run->ids->parent : 0, .depth = run->ids ? run->ids->depth : 0 },
+	                   "nl.run.ended", NL_INFO))
+		return;
+	nl_event_end_of(&e, ws);
+	nl_event_secs(&e, "dur_s", dur);
+	e.tally = true;
+	nl_event_emit(&e);
+}
+
+const char *nl_outcome_text(struct nl_outcome o, char buf[32])
+{
+	char name[16];
+	if (o.why == NL_DEADLINE || nl_code(o.wstatus) == NL_EX_TIMEOUT)
+		return "timeout";
+	if (WIFSIGNALED(o.wstatus))
+		snprintf(buf, 32, "SIG%s", nl_signal_name(WTERMSIG(o.wstatus), name));
+	else
+		snprintf(buf, 32, "exit %d", nl_code(o.wstatus));
+	return buf;
+}
+
+const char *nl_secs_text(nl_time t, char buf[32])
+{
+	snprintf(buf, 32, "%lld.%02lld s", (long long)(t / NL_SEC), (long long)(t % NL_SEC / (10 * NL_MS)));
+	return buf;
+}

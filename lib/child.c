@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * child.c - one command: the only file that spawns, kills and reaps.
+ *
+ *   running --end--> reaped
+ *      | limit, or told to stop: signal once, CONT
+ *   stopping --end--> gone: survivors TERM, CONT --grace--> KILL
+ *      | grace: TERM, CONT to the tree, KILL
+ *
+ * Nothing is signalled after it is reaped: while stopping, the dead command
+ * stays a zombie, which keeps its pid and its group's id ours.
+ */
+#include "child.h"
+
+#include "parse.h"
+#include "proc.h"
+#include "run.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define TREE 1024                       /* processes looked at in one pass */
+#define GIVE_UP (5 * NL_SEC)            /* after KILL: for those that sleep in the kernel */
+
+struct child {
+	struct nl_run *run;
+	const struct nl_req *q;
+	struct nl_pump *pump;
+	const char *name;
+	pid_t pid;
+	bool group;                     /* it leads a process group of its own */
+	bool ended, reaped, known;      /* it is over; it is reaped; ws holds */
+	bool stopping, killed, lost;    /* lost: it could not be killed */
+	bool paused;                    /* by us, as we were */
+	bool verbose;                   /* of whoever stops it */
+	enum nl_kill kill;
+	int ws;
+	enum nl_why why;
+	uint64_t sent;                  /* stop signals, passed on once each */
+	nl_time kill_at, give_up_at;
+	unsigned befores;
+	pid_t before[TREE];             /* children that we had already: not this command's */
+};
+
+/* wait4, and waitid where that fails: a status is never guessed. */
+static void reap(struct child *c)
+{
+	const struct nl_os *os = c->run->os;
+	pid_t r = 0;
+	for (int i = 0; i < 3; i++)
+		if ((r = os->wait(c->pid, &c->ws, WNOHANG)) >= 0 || r == -ECHILD)
+			break;
+	siginfo_t si = { 0 };
+	if (r < 0 && os->syscall(SYS_waitid, P_PID, c->pid, (long)&si, WEXITED | WNOHANG, 0, 0) == 0) {
+		r = si.si_pid;
+		c->ws = si.si_code == CLD_EXITED ? NL_EXIT(si.si_status) : si.si_status;
+	}
+	if (r == 0)
+		return;
+	c->ended = c->reaped = true;
+	c->known = r == c->pid;
+}
+
+/* After SIGCHLD, or when in doubt. */
+static void look(struct child *c)
+{
+	const struct nl_os *os = c->run->os;
+	pid_t pid;
+	int ws;
+	if (c->ended)
+		return;
+	if (c->stopping) {
+		int r = os->peek(c->pid);
+		if (r == -ECHILD)
+			reap(c);
+		else if (r < 0)         // Ask once more by another call, without reaping.
+			r = os->kill(c->pid, 0) == -ESRCH;
+		c->ended |= r == 1;
+		return;
+	}
+	while ((pid = os->wait(-1, &ws, WNOHANG)) > 0) {
+		if (pid == c->pid) {
+			c->ended = c->reaped = c->known = true;
+			c->ws = ws;
+			return;
+		}
+	}
+	if (pid < 0)
+		reap(c);
+}
+
+static int wait_some(struct child *c, nl_time until, siginfo_t *si)
+{
+	if (c->pump && nl_pump_works(c->pump))
+		return nl_pump_wait(c->run, c->pump, until, si);
+	return nl_wait(c->run, until, si);
+}
+
+static void say_sending(struct child *c, int sig)
+{
+	char name[16];
+	if (c->verbose)
+		nl_say(c->run, "sending signal %s to command '%s'", nl_signal_name(sig, name), c->name);
+}
+
+/* The processes of a tree that are not over yet; the command is not in it once
+ * it is a zombie. */
+static unsigned tree(struct child *c, bool shallow, struct nl_proc *list)
+{
+	unsigned n = nl_proc_tree(c->run->os, c->run->pid, c->before, c->befores, shallow, list, TREE), k = 0;
+	for (unsigned i = 0; i < n; i++) {
+		if (list[i].state == 'Z' || list[i].state == 'X')
+			continue;
+		if (c->kill == NL_KILL_GROUP && c->group && list[i].pgrp != c->pid)
+			continue;
+		list[k++] = list[i];
+	}
+	return k;
+}
+
+/* To the command and those that share its fate from the start: its group, or
+ * where the group is the caller's, its tree down to the next supervisor. */
+static void send(struct child *c, int sig)
+{
+	const struct nl_os *os = c->run->os;
+	if (c->kill == NL_KILL_COMMAND) {
+		os->kill(c->pid, sig);
+	} else if (c->group) {
+		if (os->kill(-c->pid, sig) < 0)
+			os->kill(c->pid, sig);
+	} else {
+		struct nl_proc list[TREE];
+		unsigned n = tree(c, true, list);
+		for (unsigned i = 0; i < n; i++)
+			os->kill(list[i].pid, sig);
+		if (n == 0)
+			os->kill(c->pid, sig);
+	}
+}
+
+static void stop(struct child *c, int sig, nl_time now)
+{
+	if (sig && c->sent & NL_SIGBIT(sig))
+		return;
+	c->sent |= sig ? NL_SIGBIT(sig) : 0;
+	say_sending(c, sig);
+	if (!c->stopping) {
+		c->stopping = true;
+		c->kill_at = nl_after(now, c->q->stop.grace);
+	}
+	send(c, sig);
+	if (sig != SIGKILL && sig != SIGCONT && c->kill != NL_KILL_COMMAND)
+		send(c, SIGCONT);
+}
+
+/* Every process of the kill set, atomically where it is a group, then those
+ * outside it until a pass finds nobody new. */
+static void kill_all(struct child *c, nl_time now)
+{
+	const struct nl_os *os = c->run->os;
+	struct nl_proc list[TREE];
+	if (!c->killed) {
+		c->killed = true;
+		c->give_up_at = nl_after(now, GIVE_UP);
+		say_sending(c, SIGKILL);
+	}
+	c->kill_at = nl_after(now, 10 * NL_MS);
+	int r = c->ended ? 0 : os->kill(c->pid, SIGKILL);
+	if (c->kill == NL_KILL_COMMAND) {
+		c->lost = r == -EPERM;
+		return;
+	}
+	if (c->group)
+		os->kill(-c->pid, SIGKILL);
+	for (unsigned pass = 0, last = 0; pass < 20; pass++) {
+		unsigned n = tree(c, false, list);
+		for (unsigned i = 0; i < n; i++)        // A stopped process forks no more.
+			os->kill(list[i].pid, pass == 0 ? SIGSTOP : SIGKILL);
+		if (pass > 0 && n <= last)
+			break;
+		last = n;
+	}
+	c->lost = r == -EPERM;
+}
+
+static void hit_limit(struct child *c, struct nl_limit limit, nl_time now)
+{
+	c->why = NL_DEADLINE;
+	c->kill = limit.kill, c->verbose = limit.verbose;
+	c->run->fired = limit.owner;
+	stop(c, limit.sig, now);
+}
+
+static void expire(struct child *c, struct nl_limit limit, nl_time now)
+{
+	if (!c->stopping) {
+		hit_limit(c, limit, now);
+	} else {
+		struct nl_proc list[TREE];
+		unsigned n = c->killed || c->run->compat || c->kill == NL_KILL_COMMAND ? 0 : tree(c, false, list);
+		for (unsigned i = 0; i < n; i++) {
+			if (!(c->sent & NL_SIGBIT(SIGTERM)))
+				c->run->os->kill(list[i].pid, SIGTERM);
+			c->run->os->kill(list[i].pid, SIGCONT);
+		}
+		kill_all(c, now);
+		if (!c->lost && now >= c->give_up_at)
+			c->lost = true;
+	}
+}
+
+static void on_end_signal(struct child *c, int sig, bool theirs, nl_time now)
+{
+	struct nl_run *run = c->run;
+	if (run->compat && sig == SIGALRM && !c->stopping) {
+		hit_limit(c, c->q->limit, now);         // POSIX: ALRM may be how the limit is reached.
+		return;
+	}
+	bool stops = nl_stops_work(sig) || now >= run->horizon;
+	if (stops)
+		nl_told(run, sig, now);
+	if (stops && c->why == NL_RAN)
+		c->why = run->stop_why;
+	if (theirs)
+		return;                 // The terminal has told the command itself.
+	if (stops || run->compat)
+		stop(c, sig, now);
+	else
+		send(c, sig);
+}
+
+static void on_signal(struct child *c, const siginfo_t *si)
+{
+	int sig = si->si_signo;
+	bool theirs = si->si_code == SI_KERNEL && !c->group;
+	if (sig == SIGCHLD) {
+		look(c);
+		return;
+	}
+	if (nl_signal_ignored(c->run, sig) && !(c->run->compat && sig == SIGALRM))
+		return;
+	switch (nl_signal_kind(sig)) {
+	case NL_SIGNAL_NOTHING:
+		if (!theirs)
+			send(c, sig);
+		break;
+	case NL_SIGNAL_PAUSE:
+		if (!theirs)
+			send(c, sig), c->paused = true;
+		nl_pause(c->run);
+		break;
+	case NL_SIGNAL_RESUME:
+		if (c->group || c->paused)      // Else the shell has told the command itself.
+			send(c, sig);
+		c->paused = false;
+		break;
+	case NL_SIGNAL_END:
+		on_end_signal(c, sig, theirs, nl_now(c->run));
+		break;
+	}
+}
+
+static void supervise(struct child *c)
+{
+	while (!c->ended && !c->lost) {
+		siginfo_t si;
+		struct nl_limit limit = nl_limit(c->q);
+		nl_time until = c->stopping ? c->kill_at : limit.at;
+		int sig = wait_some(c, until, &si);
+		if (sig > 0) {
+			on_signal(c, &si);
+		} else if (sig != NL_WAKE_IO) {
+			look(c);
+			if (sig == NL_WAKE_TIME && !c->ended)
+				expire(c, limit, nl_now(c->run));
+		} else if (until != NL_NEVER && nl_now(c->run) >= until) {
+			look(c);        // Streams that never rest must not hide the time.
+			if (!c->ended)
+				expire(c, limit, nl_now(c->run));
+		}
+	}
+}
+
+/* The command is over and was stopped: nobody of its tree survives it. */
+static void finish(struct child *c)
+{
+	const struct nl_os *os = c->run->os;
+	struct nl_proc list[TREE];
+	nl_time give_up_at = NL_NEVER;
+	for (bool told = false;; told = true) {
+		int ws;
+		siginfo_t si;
+		unsigned n = tree(c, false, list);
+		nl_time now = nl_now(c->run);
+		if (n == 0 || now >= give_up_at)
+			break;
+		if (now >= c->kill_at) {
+			kill_all(c, now);
+			give_up_at = c->give_up_at;
+		}
+		for (unsigned i = 0; i < n && !told; i++) {
+			if (!(c->sent & NL_SIGBIT(SIGTERM)) || !c->group || list[i].pgrp != c->pid)
+				os->kill(list[i].pid, SIGTERM);
+			os->kill(list[i].pid, SIGCONT);
+		}
+		if (told && c->q->stop.grace == NL_NEVER)
+			break;
+		nl_time next = nl_after(now, 10 * NL_MS);
+		int sig = wait_some(c, next < c->kill_at ? next : c->kill_at, &si);
+		if (sig > 0 && nl_stops_work(sig) && !nl_signal_ignored(c->run, sig))
+			nl_told(c->run, sig, now);
+		for (unsigned i = 0; i < n; i++)
+			if (list[i].pid != c->pid)
+				os->wait(list[i].pid, &ws, WNOHANG);   // A child of ours by now, or nobody's business.
+	}
+}
+
+static void note_children(struct child *c)
+{
+	int ws;
+	pid_t r;
+	while ((r = c->run->os->wait(-1, &ws, WNOHANG)) > 0)
+		;
+	if (r == 0) {
+		int n = nl_proc_children(c->run->os, c->run->pid, c->before, TREE);
+		c->befores = n < 0 ? 0 : (unsigned)n;
+	}
+}
+
+/* A process table that is full now may have room in a moment. */
+static pid_t start(struct child *c, struct nl_spawn *spec)
+{
+	nl_time pause = 20 * NL_MS;
+	pid_t pid = c->run->os->spawn(spec);
+	for (int i = 0; i < 5 && (pid == -EAGAIN || pid == -ENOMEM); i++, pause *= 2) {
+		if (nl_sleep(c->run, *c->q, nl_after(nl_now(c->run), pause)) != NL_RAN)
+			break;
+		pid = c->run->os->spawn(spec);
+	}
+	return pid;
+}
+
+struct nl_outcome nl_child(struct nl_run *run, const struct nl_req *q, struct nl_spawn *spec, struct nl_pump *pump)
+{
+	struct child c = { .run = run, .q = q, .pump = pump, .name = spec->argv[0], .kill = q->stop.kill,
+	                   .verbose = q->stop.verbose };
+	note_children(&c);
+	c.pid = start(&c, spec);
+	if (pump)
+		nl_pump_started(run, pump);
+	if (c.pid < 0) {
+		spec->error = -c.pid;
+		return (struct nl_outcome){ NL_EXIT(NL_EX_FAIL), run->stop_sig ? run->stop_why : NL_NOTRUN };
+	}
+	c.group = spec->group;
+	if (spec->error) {
+		int ws;
+		while (run->os->wait(c.pid, &ws, 0) == -EINTR)
+			;
+		return (struct nl_outcome){ NL_EXIT(spec->error == ENOENT ? NL_EX_NOTFOUND : NL_EX_NOEXEC), NL_NOTRUN };
+	}
+	supervise(&c);
+	if (c.stopping && !c.lost && !run->compat && c.kill != NL_KILL_COMMAND)
+		finish(&c);
+	if (!c.reaped && !c.lost)
+		reap(&c);
+	if (c.lost)
+		nl_say(run, "cannot kill '%s' (pid %d)", c.name, (int)c.pid);
+	else if (!c.known)
+		nl_say(run, "the status of '%s' is lost", c.name);
+	run->killed = c.killed;
+	return (struct nl_outcome){ c.known ? c.ws : NL_EXIT(NL_EX_FAIL), c.why };
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * exec.c - the innermost service: one run of the command, with the environment
+ * and the streams that the layers around it asked for.
+ */
+#include "exec.h"
+
+#include "child.h"
+#include "event.h"
+#include "io.h"
+#include "parse.h"
+#include "run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern char **environ;
+
+#define OURS 8                          /* variables that we may add */
+
+struct exec {
+	struct nl_svc svc;
+	char *const *argv;
+	char **envp;                    /* room for the inherited and OURS */
+	char events[512];
+	nl_time owned;                  /* the deadline that the text is of */
+	char deadline[112];
+};
+
+/* An environment in the making.  Later values win over inherited ones. */
+struct env { char **v; size_t n; const char *set[OURS]; size_t sets; };
+
+static void env_set(struct env *e, const char *assignment)
+{
+	e->set[e->sets++] = assignment;
+}
+
+static bool replaced(const struct env *e, const char *var)
+{
+	for (size_t i = 0; i < e->sets; i++) {
+		size_t n = strcspn(e->set[i], "=");
+		if (!strncmp(var, e->set[i], n) && var[n] == '=')
+			return true;
+	}
+	return false;
+}
+
+/* A set entry without a value removes the variable. */
+static void env_close(struct env *e, char **inherited)
+{
+	for (; inherited && *inherited; inherited++)
+		if (!replaced(e, *inherited))
+			e->v[e->n++] = *inherited;
+	for (size_t i = 0; i < e->sets; i++)
+		if (strchr(e->set[i], '='))
+			e->v[e->n++] = (char *)e->set[i];
+	e->v[e->n] = NULL;
+}
+
+struct texts { char attempt[32], max[32], prev[32], delay[40], parent[88], trace[72]; };
+
+static void tell_attempt(struct env *e, struct texts *t, unsigned attempt, unsigned max, int prev)
+{
+	snprintf(t->attempt, sizeof t->attempt, "NL_ATTEMPT=%u", attempt);
+	snprintf(t->max, sizeof t->max, max ? "NL_MAX_ATTEMPTS=%u" : "NL_MAX_ATTEMPTS=inf", max);
+	snprintf(t->prev, sizeof t->prev, prev < 0 ? "NL_PREV_STATUS" : "NL_PREV_STATUS=%d", prev);
+	env_set(e, t->attempt);
+	env_set(e, t->max);
+	env_set(e, t->prev);
+}
+
+static void tell_trace(struct env *e, struct texts *t, struct nl_run *run, const struct nl_req *q)
+{
+	const struct nl_ids *ids = run->ids;
+	if (!ids)
+		return;
+	unsigned long long t0 = ids->trace[0], t1 = ids->trace[1], span = q->span ? q->span : ids->parent;
+	snprintf(t->parent, sizeof t->parent, "NL_PARENT=%016llx%016llx-%016llx-%u", t0, t1, span, q->depth % 100000);
+	env_set(e, t->parent);
+	if (ids->traceparent[0]) {
+		snprintf(t->trace, sizeof t->trace, "TRACEPARENT=00-%016llx%016llx-%016llx-%s", t0, t1, span, ids->traceparent);
+		env_set(e, t->trace);
+	}
+}
+
+static void tell_deadline(struct env *e, struct exec *x, struct nl_run *run, const struct nl_req *q)
+{
+	if (q->limit.at < run->horizon) {
+		if (x->owned != q->limit.at)
+			nl_deadline_text(run, x->owned = q->limit.at, x->deadline + strlen("NL_DEADLINE="));
+		env_set(e, x->deadline);
+	} else if (run->horizon == NL_NEVER) {
+		env_set(e, "NL_DEADLINE");      // Stale, or of another boot.
+	}
+}
+
+static struct nl_spawn command(struct nl_run *run, const struct nl_req *q, char *const *argv, char *const *envp)
+{
+	return (struct nl_spawn){
+		.argv = argv, .envp = envp, .path = nl_getenv(run, "PATH"),
+		.mask = run->signals->mask,
+		.dfl = q->stop.dfl,
+		.ign = run->signals->chld_ignored ? NL_SIGBIT(SIGCHLD) : 0,
+		.group = !run->terminal && !q->stop.shared,
+		.deathsig = q->stop.deathsig ? q->stop.deathsig : SIGKILL,
+		.parent = run->pid,
+		.fd = { q->io.in, 1, 2 },
+	};
+}
+
+static void close_mended(const struct nl_run *run, int fd[3])
+{
+	for (int i = 0; i < 3; i++)
+		if (fd[i] == i && run->mended >> i & 1)
+			fd[i] = -1;
+}
+
+static struct nl_span_of caller(const struct nl_req *q)
+{
+	return (struct nl_span_of){ q->outer, q->span, q->parent, q->depth ? q->depth - 1 : 0 };
+}
+
+/* Text of users in a message: one line, no escape sequences. */
+static const char *printable(const char *s, char buf[64])
+{
+	size_t n = 0;
+	for (; s[n] && n < 63; n++)
+		buf[n] = (unsigned char)s[n] < 0x20 || s[n] == 0x7f ? '?' : s[n];
+	buf[n] = '\0';
+	return buf;
+}
+
+static void say_not_run(struct nl_run *run, const struct nl_req *q, const struct nl_spawn *spec, struct nl_outcome o)
+{
+	char name[64];
+	printable(spec->argv[0], name);
+	if (run->compat)
+		nl_say(run, "failed to run command '%s': %s", name, strerror(spec->error));
+	else
+		nl_say(run, "cannot run '%s': %s", name, strerror(spec->error));
+	if (nl_code(o.wstatus) == NL_EX_FAIL)
+		nl_degraded(run, caller(q), "spawn", strerror(spec->error));
+}
+
+/* In a frame of its own: 64 KiB that most runs never touch. */
+static struct nl_outcome run_pumped(struct nl_run *run, const struct nl_req *q, struct nl_spawn *spec)
+{
+	char chunk[NL_CHUNK];
+	struct nl_pump pump = { .chunk = chunk };
+	int r = nl_pump_open(run, &pump, q, spec->fd);
+	if (r < 0) {
+		nl_say(run, "cannot open a pipe: %s", strerror(-r));
+		nl_degraded(run, caller(q), "pipe", strerror(-r));
+		return (struct nl_outcome){ NL_EXIT(NL_EX_FAIL), NL_NOTRUN };
+	}
+	close_mended(run, spec->fd);
+	struct nl_outcome o = nl_child(run, q, spec, &pump);
+	if (!nl_pump_drain(run, &pump, q, &o.why))
+		nl_degraded(run, caller(q), "output_abandoned", "a descendant still holds the command's output");
+	nl_pump_close(run, &pump);
+	return o;
+}
+
+static struct nl_outcome exec_call(struct nl_svc *svc, struct nl_run *run, struct nl_req q)
+{
+	struct exec *x = (struct exec *)svc;
+	struct texts t;
+	struct env env = { .v = x->envp };
+
+	if (run->stop_sig)
+		return (struct nl_outcome){ run->stop_sig, run->stop_why };
+	if (q.attempt)
+		tell_attempt(&env, &t, q.attempt, q.max, q.prev);
+	tell_trace(&env, &t, run, &q);
+	tell_deadline(&env, x, run, &q);
+	if (x->events[0])
+		env_set(&env, x->events);
+	env_close(&env, run->environ);
+
+	struct nl_spawn spec = command(run, &q, x->argv, x->envp);
+	struct nl_outcome o;
+	if (q.io.feed || q.io.tap[0] || q.io.tap[1]) {
+		o = run_pumped(run, &q, &spec);
+	} else {
+		close_mended(run, spec.fd);
+		o = nl_child(run, &q, &spec, NULL);
+	}
+	if (o.why == NL_NOTRUN && spec.error)
+		say_not_run(run, &q, &spec, o);
+	return o;
+}
+
+void nl_hook_run(struct nl_run *run, struct nl_req q, struct nl_hook hook)
+{
+	const char *argv[] = { "sh", "-c", hook.cmd, NULL };
+	size_t n = 0;
+	while (run->environ && run->environ[n])
+		n++;
+	char **envp = calloc(n + OURS + 1, sizeof *envp);
+	int null = run->os->open("/dev/null", O_RDONLY, 0);
+	struct texts t;
+	struct env env = { .v = envp };
+	if (!envp || null < 0) {
+		nl_say(run, "cannot run a hook: %s", strerror(envp ? -null : ENOMEM));
+		free(envp);
+		return;
+	}
+	if (hook.attempt)
+		tell_attempt(&env, &t, hook.attempt, hook.max, hook.status);
+	if (hook.delay >= 0) {
+		snprintf(t.delay, sizeof t.delay, "NL_DELAY=%lld.%06lld", (long long)(hook.delay / NL_SEC),
+		         (long long)(hook.delay % NL_SEC / NL_US));
+		env_set(&env, t.delay);
+	}
+	tell_trace(&env, &t, run, &q);
+	env_close(&env, run->environ);
+	nl_time most = nl_after(nl_now(run), 10 * NL_SEC);
+	if (most < q.limit.at)
+		q.limit = (struct nl_limit){ .at = most, .sig = SIGTERM };
+	q.stop = (struct nl_stop){ .grace = NL_SEC };
+	struct nl_spawn spec = command(run, &q, (char *const *)argv, envp);
+	spec.fd[0] = null, spec.fd[1] = 2, spec.fd[2] = 2;
+	close_mended(run, spec.fd);
+	nl_child(run, &q, &spec, NULL);
+	run->os->close(null);
+	free(envp);
+}
+
+static int exec_init(struct nl_svc *svc, char ***argv, struct nl_err *err)
+{
+	struct exec *x = (struct exec *)svc;
+	size_t n = 0;
+	x->argv = *argv;
+	while (environ && environ[n])
+		n++;
+	x->envp = calloc(n + OURS + 1, sizeof *x->envp);
+	if (!x->envp)
+		return nl_fail(err, "out of memory");
+	if (svc->events && (size_t)snprintf(x->events, sizeof x->events, "NL_EVENTS=%s", svc->events) >= sizeof x->events)
+		return nl_fail(err, "--events: too long");
+	memcpy(x->deadline, "NL_DEADLINE=", 12);
+	return 0;
+}
+
+static void exec_free(struct nl_svc *svc)
+{
+	free(((struct exec *)svc)->envp);
+}
+
+const struct nl_layer nl_exec = {
+	.name = "exec",
+	.size = sizeof(struct exec),
+	.init = exec_init,
+	.call = exec_call,
+	.free = exec_free,
+};

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * exec.h - internal: the innermost service of every stack.
+ */
+#ifndef NL_EXEC_H
+#define NL_EXEC_H
+
+#include "nl.h"
+
+/* The command: *argv is its argv, taken whole. */
+extern const struct nl_layer nl_exec;
+
+/* What a hook is told. */
+struct nl_hook { const char *cmd; unsigned attempt, max; int status; nl_time delay; };  /* delay < 0: none */
+
+/* Runs a hook: sh -c, stdin null, stdout to our stderr, at most 10 s and never
+ * past q's limits.  How it ends changes nothing. */
+void nl_hook_run(struct nl_run *, struct nl_req q, struct nl_hook);
+
+#endif

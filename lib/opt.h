@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * opt.h - one table of options per tool, and its readers: argv, --help,
+ * --complete, events (cfg), tests; expressions and live keys later.  The long
+ * name is the key everywhere.
+ */
+#ifndef NL_OPT_H
+#define NL_OPT_H
+
+#include "backoff.h"
+#include "nl.h"
+#include "parse.h"
+
+struct nl_sig { int n; bool set; };
+
+/* A span whose default is not zero: given tells "--x 0" from absence. */
+struct nl_span { nl_time ns; bool given; };
+struct nl_num { unsigned n; bool given; };      /* 0 is inf */
+struct nl_seed { uint64_t n; bool given; };
+/* One word of a list, for --stdin, --kill and the like. */
+struct nl_word { unsigned char index; bool given; };
+
+/* NL_NAME is a string that nl_parse_name accepts; NL_ACTION has no field, its
+ * offset is the enum nl_opt_result that it makes nl_opt_parse return. */
+enum nl_opt_type {
+	NL_FLAG, NL_NUM, NL_SPAN, NL_SEED, NL_STR, NL_SIGNAL, NL_CODES, NL_BACKOFF, NL_JITTER, NL_WORD,
+	NL_NAME, NL_ACTION,
+};
+
+struct nl_opt {
+	char letter;                    /* 0: long only */
+	const char *name;               /* long name; NULL ends the table */
+	enum nl_opt_type type;
+	size_t offset;                  /* of the field in the instance */
+	const char *arg;                /* argument word in help; for NL_WORD the choices, a|b|c; NULL: none */
+	const char *help;               /* one line, no full stop; NULL: hidden */
+	const char *def;                /* default in words, NULL: none */
+	bool secret;                    /* may hold user text: never in events */
+};
+
+/* The field's C type selects the parser; another type does not compile. */
+#define NL_OPT(letter, name, T, member, arg, help, def) { letter, name, \
+	_Generic(((T *)0)->member, bool: NL_FLAG, struct nl_num: NL_NUM, struct nl_span: NL_SPAN, struct nl_seed: NL_SEED, \
+	const char *: NL_STR, struct nl_sig: NL_SIGNAL, struct nl_codes: NL_CODES, struct nl_backoff: NL_BACKOFF, \
+	enum nl_jitter: NL_JITTER, struct nl_word: NL_WORD), offsetof(T, member), arg, help, def, \
+	_Generic(((T *)0)->member, const char *: true, default: false) }
+
+/* Options of every tool, kept in struct nl_svc. */
+extern const struct nl_opt nl_opt_common[];
+
+/* Walks a tool's own options, then the common ones: NULL starts, NULL ends. */
+const struct nl_opt *nl_opt_next(const struct nl_layer *, const struct nl_opt *);
+
+enum nl_opt_result { NL_OPT_OK, NL_OPT_HELP, NL_OPT_VERSION, NL_OPT_COMPLETE, NL_OPT_ERROR };
+
+/* Takes the options off *argv into the instance.  Stops at the first operand
+ * and behind "--".  gnu: for tools called as timeout; durations by GNU's
+ * grammar alone, errors in GNU's words, of the common options only --help and
+ * --version. */
+enum nl_opt_result nl_opt_parse(struct nl_svc *, char ***argv, bool gnu, struct nl_err *);
+
+/* Sets one option by its long name: the reader for expressions and live keys.
+ * A flag takes NULL, "true" or "false".  On an error nothing has changed. */
+int nl_opt_set(struct nl_svc *, const char *key, const char *value, struct nl_err *);
+
+/* Text into buf, always terminated; returns the length that it wanted. */
+size_t nl_opt_help(const struct nl_layer *, const char *tool, char *buf, size_t size);
+size_t nl_opt_complete(const struct nl_layer *, char *buf, size_t size);  /* -x<TAB>ARG<TAB>help, --name[=]<TAB>ARG<TAB>help */
+size_t nl_opt_config(const struct nl_svc *, char *buf, size_t size);      /* name=value …, no user text */
+
+#endif

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * opttext.c - the tables of options as text: --help for people, --complete for
+ * completions and tests, the settings in effect for events.
+ */
+#include "opt.h"
+
+#include <string.h>
+
+enum { WIDTH = 80, INDENT = 26 };
+
+/* Text into a buffer of fixed size; n goes on counting behind its end. */
+struct text { char *buf; size_t size, n; };
+
+static void put(struct text *t, const char *s, size_t len)
+{
+	if (t->n + 1 < t->size) {
+		size_t room = t->size - t->n - 1;
+		memcpy(t->buf + t->n, s, len < room ? len : room);
+	}
+	t->n += len;
+}
+
+static void puts_to(struct text *t, const char *s)
+{
+	put(t, s, strlen(s));
+}
+
+static size_t finish(struct text *t)
+{
+	if (t->size)
+		t->buf[t->n < t->size ? t->n : t->size - 1] = '\0';
+	return t->n;
+}
+
+static void pad(struct text *t, size_t n)
+{
+	while (n--)
+		put(t, " ", 1);
+}
+
+static void put_number(struct text *t, uint64_t n)
+{
+	char digits[20];
+	size_t i = sizeof digits;
+
+	do
+		digits[--i] = (char)('0' + n % 10);
+	while (n /= 10);
+	put(t, digits + i, sizeof digits - i);
+}
+
+/* Seconds without needless digits: 60s, 0.25s, inf. */
+static void put_span(struct text *t, nl_time ns)
+{
+	char frac[10] = ".000000000";
+	size_t len = sizeof frac;
+	int64_t rest = ns % NL_SEC;
+
+	if (ns == NL_NEVER) {
+		puts_to(t, "inf");
+		return;
+	}
+	put_number(t, (uint64_t)(ns / NL_SEC));
+	for (size_t i = len; --i > 0; rest /= 10)
+		frac[i] = (char)('0' + rest % 10);
+	while (len > 1 && frac[len - 1] == '0')
+		len--;
+	put(t, frac, len > 1 ? len : 0);
+	puts_to(t, "s");
+}
+
+/* The start of an item in a list: a comma unless it is the first. */
+static void item(struct text *t, size_t from, const char *bang)
+{
+	if (t->n > from)
+		puts_to(t, ",");
+	puts_to(t, bang);
+}
+
+static bool has_code(const struct nl_codes_half *h, unsigned n)
+{
+	return n < 256 && (h->code[n / 64] >> n % 64 & 1);
+}
+
+static void put_codes_half(struct text *t, size_t from, const struct nl_codes_half *h, const char *bang)
+{
+	const struct { bool on; const char *name; } flags[] = {
+		{ h->any, "any" }, { h->signal, "signal" }, { h->timeout, "timeout" }, { h->rejected, "rejected" },
+	};
+	char name[16];
+
+	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+		if (flags[i].on)
+			item(t, from, bang), puts_to(t, flags[i].name);
+	for (unsigned n = 0; n < 256; n++) {
+		if (!has_code(h, n))
+			continue;
+		item(t, from, bang), put_number(t, n);
+		unsigned first = n;
+		while (has_code(h, n + 1))
+			n++;
+		if (n > first)
+			puts_to(t, "-"), put_number(t, n);
+	}
+	for (int sig = 1; sig <= 64; sig++)
+		if (h->sig >> (sig - 1) & 1)
+			item(t, from, bang), puts_to(t, nl_signal_name(sig, name));
+}
+
+static void put_backoff(struct text *t, const struct nl_backoff *b)
+{
+	puts_to(t, nl_backoff_name(b->kind));
+	puts_to(t, ":");
+	put_span(t, b->base);
+	if (b->kind == NL_CONSTANT)
+		return;
+	puts_to(t, "..");
+	put_span(t, b->cap);
+}
+
+static void put_word(struct text *t, const char *list, unsigned index)
+{
+	while (index--)
+		list += strcspn(list, "|") + 1;
+	put(t, list, strcspn(list, "|"));
+}
+
+static bool is_given(const struct nl_opt *o, const void *field)
+{
+	switch (o->type) {
+	case NL_FLAG:
+		return *(const bool *)field;
+	case NL_NUM:
+		return ((const struct nl_num *)field)->given;
+	case NL_SPAN:
+		return ((const struct nl_span *)field)->given;
+	case NL_SEED:
+		return ((const struct nl_seed *)field)->given;
+	case NL_SIGNAL:
+		return ((const struct nl_sig *)field)->set;
+	case NL_CODES:
+		return ((const struct nl_codes *)field)->set;
+	case NL_BACKOFF:
+		return ((const struct nl_backoff *)field)->cap > 0;
+	case NL_JITTER:
+		return *(const enum nl_jitter *)field != NL_JITTER_FULL;
+	case NL_WORD:
+		return ((const struct nl_word *)field)->given;
+	case NL_STR:
+	case NL_NAME:
+	case NL_ACTION:
+		break;
+	}
+	return false;
+}
+
+static void put_value(struct text *t, const struct nl_opt *o, const void *field)
+{
+	const struct nl_codes *codes = field;
+	size_t from = t->n;
+	char name[16];
+
+	switch (o->type) {
+	case NL_FLAG:
+		puts_to(t, "true");
+		break;
+	case NL_NUM:
+		if (((const struct nl_num *)field)->n)
+			put_number(t, ((const struct nl_num *)field)->n);
+		else
+			puts_to(t, "inf");
+		break;
+	case NL_SPAN:
+		put_span(t, ((const struct nl_span *)field)->ns);
+		break;
+	case NL_SEED:
+		put_number(t, ((const struct nl_seed *)field)->n);
+		break;
+	case NL_SIGNAL:
+		puts_to(t, nl_signal_name(((const struct nl_sig *)field)->n, name));
+		break;
+	case NL_CODES:
+		put_codes_half(t, from, &codes->in, "");
+		put_codes_half(t, from, &codes->out, "!");
+		break;
+	case NL_BACKOFF:
+		put_backoff(t, field);
+		break;
+	case NL_JITTER:
+		puts_to(t, nl_jitter_name(*(const enum nl_jitter *)field));
+		break;
+	case NL_WORD:
+		put_word(t, o->arg, ((const struct nl_word *)field)->index);
+		break;
+	case NL_STR:
+	case NL_NAME:
+	case NL_ACTION:
+		break;
+	}
+}
+
+size_t nl_opt_config(const struct nl_svc *svc, char *buf, size_t size)
+{
+	struct text t = { buf, size, 0 };
+
+	for (const struct nl_opt *o = NULL; (o = nl_opt_next(svc->layer, o)); ) {
+		const void *field = (const char *)svc + o->offset;
+		if (o->secret || !is_given(o, field))
+			continue;
+		if (t.n)
+			puts_to(&t, " ");
+		puts_to(&t, o->name);
+		puts_to(&t, "=");
+		put_value(&t, o, field);
+	}
+	return finish(&t);
+}
+
+size_t nl_opt_complete(const struct nl_layer *layer, char *buf, size_t size)
+{
+	struct text t = { buf, size, 0 };
+
+	for (const struct nl_opt *o = NULL; (o = nl_opt_next(layer, o)); ) {
+		if (!o->help)
+			continue;
+		for (int is_long = !o->letter; is_long < 2; is_long++) {
+			puts_to(&t, is_long ? "--" : "-");
+			put(&t, is_long ? o->name : &o->letter, is_long ? strlen(o->name) : 1);
+			puts_to(&t, is_long && o->arg ? "=\t" : "\t");
+			puts_to(&t, o->arg ? o->arg : "");
+			puts_to(&t, "\t");
+			puts_to(&t, o->help);
+			puts_to(&t, "\n");
+		}
+	}
+	return finish(&t);
+}
+
+/* The words of s from column `col` on, further lines from `left`; the new column. */
+static size_t put_words(struct text *t, size_t left, size_t col, const char *s)
+{
+	while (*s) {
+		size_t len = strcspn(s, " ");
+		if (col > left && col + 1 + len > WIDTH) {
+			puts_to(t, "\n");
+			pad(t, left);
+			col = left;
+		} else if (col > left) {
+			puts_to(t, " ");
+			col++;
+		}
+		put(t, s, len);
+		col += len;
+		s += len + strspn(s + len, " ");
+	}
+	return col;
+}
+
+static void put_option(struct text *t, const struct nl_opt *o)
+{
+	const char letter[] = { ' ', ' ', o->letter ? '-' : ' ', o->letter ? o->letter : ' ', o->letter ? ',' : ' ', ' ' };
+	size_t from = t->n;
+
+	put(t, letter, sizeof letter);
+	puts_to(t, "--");
+	puts_to(t, o->name);
+	if (o->arg) {
+		puts_to(t, " ");
+		puts_to(t, o->arg);
+	}
+	if (t->n - from > INDENT - 2) {
+		puts_to(t, "\n");
+		from = t->n;
+	}
+	pad(t, INDENT - (t->n - from));
+	size_t col = put_words(t, INDENT, INDENT, o->help);
+	if (o->def) {
+		char text[WIDTH];
+		struct text def = { text, sizeof text, 0 };
+		puts_to(&def, "(default ");
+		puts_to(&def, o->def);
+		puts_to(&def, ")");
+		(void)finish(&def);
+		(void)put_words(t, INDENT, col, text);
+	}
+	puts_to(t, "\n");
+}
+
+size_t nl_opt_help(const struct nl_layer *layer, const char *tool, char *buf, size_t size)
+{
+	struct text t = { buf, size, 0 };
+
+	puts_to(&t, "Usage: ");
+	puts_to(&t, tool);
+	puts_to(&t, " ");
+	puts_to(&t, layer->usage);
+	puts_to(&t, "\n");
+	(void)put_words(&t, 0, 0, layer->about);
+	puts_to(&t, "\n\n");
+	for (const struct nl_opt *o = NULL; (o = nl_opt_next(layer, o)); )
+		if (o->help)
+			put_option(&t, o);
+	return finish(&t);
+}

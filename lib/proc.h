@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * proc.h - internal: what /proc says about processes and the boot.
+ */
+#ifndef NL_PROC_H
+#define NL_PROC_H
+
+#include "os.h"
+
+struct nl_proc {
+	pid_t pid, ppid, pgrp;
+	char state;                     /* R S D T Z … */
+	uint64_t start;                 /* clock ticks since boot: with pid, an identity */
+	char comm[16];
+};
+
+/* 0, or -errno when the process is gone or /proc is not there. */
+int nl_proc_read(const struct nl_os *, pid_t, struct nl_proc *);
+
+/* A supervisor of ours: it passes signals on by itself. */
+bool nl_proc_is_nl(const struct nl_proc *);
+
+/* The direct children of pid, at most max; -errno when they cannot be known. */
+int nl_proc_children(const struct nl_os *, pid_t pid, pid_t *list, unsigned max);
+
+/* The descendants of root, parents first, without the children of root in
+ * skip[] and their descendants; shallow: not below another supervisor of ours.
+ * Zombies are listed.  Returns how many; a tree larger than max is cut. */
+unsigned nl_proc_tree(const struct nl_os *, pid_t root, const pid_t *skip, unsigned skips, bool shallow,
+                      struct nl_proc *list, unsigned max);
+
+/* The boot's id, 36 characters; empty when unknown. */
+void nl_boot_id(const struct nl_os *, char buf[40]);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * run.h - internal: what this process is, was given and has been told.
+ */
+#ifndef NL_RUN_H
+#define NL_RUN_H
+
+#include "nl.h"
+#include "os.h"
+
+/* What we inherited and must give back to commands. */
+struct nl_signals {
+	uint64_t mask;
+	bool chld_ignored;
+	int fd;                         /* signalfd of everything, opened when first polled; -1 */
+};
+
+/* Makes the process a supervisor: descriptors 0-2 exist, every signal is
+ * blocked, SIGCHLD is default, orphans of our commands come to us, NL_DEADLINE
+ * is read.  From here on nothing but nl_wait sees a signal. */
+void nl_run_open(struct nl_run *, struct nl_signals *, const struct nl_os *, char **environ, const char *tool);
+
+/* A value of the inherited environment, or NULL. */
+const char *nl_getenv(const struct nl_run *, const char *name);
+
+/* What ended a wait, when it was no signal. */
+enum { NL_WAKE_TIME = -1, NL_WAKE_LOOK = -2, NL_WAKE_IO = -3 };
+
+/* Waits for one signal until `until`.  NL_WAKE_LOOK: look at everything again
+ * (the kernel failed the wait; 10 ms were spent). */
+int nl_wait(struct nl_run *, nl_time until, siginfo_t *);
+
+/* The same with n descriptors; p has room for one more.  NL_WAKE_IO: revents
+ * are set.  A signal goes first. */
+struct pollfd;
+int nl_poll(struct nl_run *, struct pollfd *p, unsigned n, nl_time until, siginfo_t *);
+
+enum nl_signal_kind { NL_SIGNAL_NOTHING, NL_SIGNAL_PAUSE, NL_SIGNAL_RESUME, NL_SIGNAL_END };
+enum nl_signal_kind nl_signal_kind(int sig);    /* the kernel's default action */
+bool nl_stops_work(int sig);                    /* HUP INT QUIT TERM */
+bool nl_signal_ignored(struct nl_run *, int sig);  /* it was ignored when we started */
+
+/* A signal with no command running: what stops us ends the work, the rest does
+ * what it always does. */
+void nl_alone(struct nl_run *, int sig);
+
+/* Takes the SIGPIPE or SIGXFSZ that a failed write of ours raised; r -errno. */
+void nl_swallow(struct nl_run *, int r);
+
+/* Notes that sig tells us to stop. */
+void nl_told(struct nl_run *, int sig, nl_time now);
+
+/* Stops this process as the terminal or kill -TSTP asked, until SIGCONT. */
+void nl_pause(struct nl_run *);
+
+/* The earliest of q's limits, idle ones included. */
+struct nl_limit nl_limit(const struct nl_req *);
+
+/* "NS:BOOT:PID:START" of a deadline that is ours, into buf[96]. */
+void nl_deadline_text(struct nl_run *, nl_time deadline, char buf[96]);
+
+#endif

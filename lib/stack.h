@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stack.h - internal: command lines into stacks of layers.
+ */
+#ifndef NL_STACK_H
+#define NL_STACK_H
+
+#include "nl.h"
+
+enum nl_stack_way {
+	NL_STACK_FUSED,                 /* all layers in this process */
+	NL_STACK_NESTED,                /* the outermost here, the rest as processes: NL_FUSE=0 */
+	NL_STACK_GNU,                   /* called as timeout: one layer, GNU's options */
+};
+
+/* Builds what argv (behind the tool's own name) says.  NULL with err filled in
+ * and *at the layer whose part of the line is wrong. */
+struct nl_svc *nl_stack(const struct nl_layer *first, char **argv, enum nl_stack_way, const struct nl_layer **at,
+                        struct nl_err *err);
+void nl_stack_free(struct nl_svc *);
+
+#endif

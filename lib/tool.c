@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tool.c - main() of every tool: the line, the process, the call, the end.
+ *
+ * The one file of lib/ that writes to descriptor 2 on its own account and
+ * ends the process.
+ */
+#include "event.h"
+#include "io.h"
+#include "run.h"
+#include "stack.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static void say(struct nl_run *run, const char *text, size_t n)
+{
+	if (run->std[1].n == 0)
+		nl_write_now(run, 2, text, n);  // What stderr cannot take now is lost, not waited for.
+}
+
+static int usage_error(const char *tool, bool gnu, const struct nl_err *err)
+{
+	char text[512];
+	int n = snprintf(text, sizeof text, "%s: %s\n", tool, err->msg);
+	if (gnu)
+		n = snprintf(text, sizeof text, "%s: %s\nTry '%s --help' for more information.\n", tool, err->msg, tool);
+	if (n > 0 && write(2, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1) < 0)
+		return NL_EX_FAIL;              // Nobody to tell.
+	return NL_EX_FAIL;
+}
+
+/* Each layer's sink: its own --events, or the one of the layer around it. */
+static int open_sinks(struct nl_run *run, struct nl_svc *s, const struct nl_layer **at, struct nl_err *err)
+{
+	const char *spec = nl_getenv(run, "NL_EVENTS");
+	bool silent = false, heard = false;
+	struct nl_sink *sink = NULL;
+	for (const struct nl_svc *i = s; i; i = i->inner)
+		silent |= i->silent;
+	if (!s->events && spec && *spec && !(sink = nl_sink_parse(spec, err))) {
+		struct nl_err why = *err;
+		return nl_fail(err, "NL_EVENTS: %.200s", why.msg);
+	}
+	if (!s->events && !sink && !silent)
+		sink = nl_sink_default(run);
+	for (; s; s = s->inner) {
+		if (s->events && s->layer->opts && !(sink = nl_sink_parse(s->events, err))) {
+			struct nl_err why = *err;
+			*at = s->layer;
+			return nl_fail(err, "--events: %.200s", why.msg);
+		}
+		s->sink = sink;
+		heard |= nl_sink_level(sink) <= NL_ERROR;
+	}
+	return heard;
+}
+
+/* Ends the process as a wait status says; dumps no core. */
+static _Noreturn void die(struct nl_run *run, int ws)
+{
+	if (WIFSIGNALED(ws)) {
+		int sig = WTERMSIG(ws);
+		run->os->prctl(PR_SET_DUMPABLE, 0);
+		run->os->action(sig, NL_SIG_DFL, NULL);
+		run->os->kill(run->pid, sig);
+		run->os->mask(~NL_SIGBIT(sig), NULL);
+		_exit(128 + sig);               // PID 1 of a namespace survives its own signals.
+	}
+	_exit(WIFEXITED(ws) ? WEXITSTATUS(ws) : NL_EX_FAIL);
+}
+
+static const char *base(const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+	return slash ? slash + 1 : path ? path : "";
+}
+
+int nl_main(const struct nl_layer *layer, int argc, char **argv)
+{
+	struct nl_err err = { "" };
+	const struct nl_layer *at = layer;
+	const char *fuse = getenv("NL_FUSE");
+	bool gnu = argc > 0 && layer == &nl_timeout && !strcmp(base(argv[0]), "timeout");
+	enum nl_stack_way way = gnu ? NL_STACK_GNU : fuse && !strcmp(fuse, "0") ? NL_STACK_NESTED : NL_STACK_FUSED;
+	struct nl_svc *stack = nl_stack(layer, argc > 0 ? argv + 1 : argv, way, &at, &err);
+	char tool[32];
+	snprintf(tool, sizeof tool, gnu ? "timeout" : "nl-%s", at->name);
+	if (!stack)
+		return usage_error(tool, gnu, &err);
+
+	struct nl_run run;
+	struct nl_signals signals;
+	struct nl_ids ids;
+	struct nl_fd_tap std[2];
+	snprintf(tool, sizeof tool, gnu ? "timeout" : "nl-%s", layer->name);
+	nl_run_open(&run, &signals, &nl_os_linux, environ, tool);
+	run.compat = gnu, run.std = std, run.say = say;
+	nl_fd_tap_init(&std[0], 1);
+	nl_fd_tap_init(&std[1], 2);
+	int heard = gnu || stack->leaf || !stack->layer->opts ? 0 : open_sinks(&run, stack, &at, &err);
+	if (heard < 0) {
+		snprintf(tool, sizeof tool, "nl-%s", at->name);
+		return usage_error(tool, gnu, &err);
+	}
+	if (heard) {
+		nl_ids_open(&run, &ids);
+		run.ids = &ids;
+	}
+	nl_time began = run.ids ? nl_now(&run) : 0;
+	nl_run_started(&run, stack);
+	struct nl_outcome o = nl_do(stack, &run, (struct nl_req){
+		.limit = { .at = NL_NEVER },
+		.stop = { .grace = NL_NEVER },
+		.prev = -1,
+		.depth = run.ids ? ids.depth : 0,
+	});
+	nl_run_ended(&run, stack, o.wstatus, run.ids ? nl_now(&run) - began : 0);
+	die(&run, o.wstatus);
+}
