@@ -25,11 +25,24 @@ extern char **environ;
 struct exec {
 	struct nl_svc svc;
 	char *const *argv;
-	char **envp;                    /* room for the inherited and OURS */
-	char events[512];
 	nl_time owned;                  /* the deadline that the text is of */
 	char deadline[112];
+	char *events;                   /* an assignment, or NULL */
+	char *envp[];                   /* the inherited, OURS and a NULL */
 };
+
+static size_t count_environ(void)
+{
+	size_t n = 0;
+	while (environ && environ[n])
+		n++;
+	return n;
+}
+
+size_t nl_exec_size(void)
+{
+	return sizeof(struct exec) + (count_environ() + OURS + 1) * sizeof(char *);
+}
 
 /* An environment in the making.  Later values win over inherited ones. */
 struct env { char **v; size_t n; const char *set[OURS]; size_t sets; };
@@ -177,7 +190,7 @@ static struct nl_outcome exec_call(struct nl_svc *svc, struct nl_run *run, struc
 		tell_attempt(&env, &t, q.attempt, q.max, q.prev);
 	tell_trace(&env, &t, run, &q);
 	tell_deadline(&env, x, run, &q);
-	if (x->events[0])
+	if (x->events)
 		env_set(&env, x->events);
 	env_close(&env, run->environ);
 
@@ -197,10 +210,7 @@ static struct nl_outcome exec_call(struct nl_svc *svc, struct nl_run *run, struc
 void nl_hook_run(struct nl_run *run, struct nl_req q, struct nl_hook hook)
 {
 	const char *argv[] = { "sh", "-c", hook.cmd, NULL };
-	size_t n = 0;
-	while (run->environ && run->environ[n])
-		n++;
-	char **envp = calloc(n + OURS + 1, sizeof *envp);
+	char **envp = calloc(count_environ() + OURS + 1, sizeof *envp);
 	int null = run->os->open("/dev/null", O_RDONLY, 0);
 	struct texts t;
 	struct env env = { .v = envp };
@@ -233,22 +243,20 @@ void nl_hook_run(struct nl_run *run, struct nl_req q, struct nl_hook hook)
 static int exec_init(struct nl_svc *svc, char ***argv, struct nl_err *err)
 {
 	struct exec *x = (struct exec *)svc;
-	size_t n = 0;
 	x->argv = *argv;
-	while (environ && environ[n])
-		n++;
-	x->envp = calloc(n + OURS + 1, sizeof *x->envp);
-	if (!x->envp)
-		return nl_fail(err, "out of memory");
-	if (svc->events && (size_t)snprintf(x->events, sizeof x->events, "NL_EVENTS=%s", svc->events) >= sizeof x->events)
-		return nl_fail(err, "--events: too long");
 	memcpy(x->deadline, "NL_DEADLINE=", 12);
+	if (!svc->events)
+		return 0;
+	x->events = malloc(strlen(svc->events) + sizeof "NL_EVENTS=");
+	if (!x->events)
+		return nl_fail(err, "out of memory");
+	strcat(strcpy(x->events, "NL_EVENTS="), svc->events);
 	return 0;
 }
 
 static void exec_free(struct nl_svc *svc)
 {
-	free(((struct exec *)svc)->envp);
+	free(((struct exec *)svc)->events);
 }
 
 const struct nl_layer nl_exec = {

@@ -7,8 +7,10 @@
 
 #include "nl.h"
 
-/* The command: *argv is its argv, taken whole. */
+/* The command: *argv is its argv, taken whole.  Its instance has nl_exec_size
+ * bytes: room for an environment behind it. */
 extern const struct nl_layer nl_exec;
+size_t nl_exec_size(void);
 
 /* What a hook is told. */
 struct nl_hook { const char *cmd; unsigned attempt, max; int status; nl_time delay; };  /* delay < 0: none */

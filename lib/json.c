@@ -164,22 +164,22 @@ static bool scan_key(struct scan *c)
 /* The whole text: 0, NOT_JSON or TOO_DEEP. */
 static int scan_document(struct scan *c)
 {
-	char close[DEPTH_MAX];
+	char close[DEPTH_MAX + 1] = { 0 };      /* what ends the array or object of a depth */
 	unsigned depth = 0;
 
 	for (;;) {
 		/* A value begins here, in an object its key. */
 		skip_space(c);
-		if (depth > 0 && close[depth - 1] == '}' && !scan_key(c))
+		if (close[depth] == '}' && !scan_key(c))
 			return NOT_JSON;
 		int ch = peek(c);
 		if (ch == '[' || ch == '{') {
 			if (depth == DEPTH_MAX)
 				return TOO_DEEP;
-			close[depth++] = ch == '[' ? ']' : '}';
+			close[++depth] = ch == '[' ? ']' : '}';
 			c->i++;
 			skip_space(c);
-			if (peek(c) != close[depth - 1])
+			if (peek(c) != close[depth])
 				continue;
 			c->i++;
 			depth--;
@@ -188,7 +188,7 @@ static int scan_document(struct scan *c)
 		}
 
 		/* It has ended; so may what surrounds it. */
-		for (skip_space(c); depth > 0 && peek(c) == close[depth - 1]; skip_space(c)) {
+		for (skip_space(c); depth > 0 && peek(c) == close[depth]; skip_space(c)) {
 			c->i++;
 			depth--;
 		}

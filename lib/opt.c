@@ -144,9 +144,9 @@ static int read_word(const char *list, const char *value, struct nl_word *out, s
 
 static int read_flag(const char *value, bool *out, struct nl_err *why)
 {
-	if (value && strcmp(value, "true") && strcmp(value, "false"))
+	if (strcmp(value, "true") && strcmp(value, "false"))
 		return nl_fail(why, "not one of true, false");
-	*out = !value || !strcmp(value, "true");
+	*out = *value == 't';
 	return 0;
 }
 
@@ -236,7 +236,7 @@ static enum nl_opt_result read_long(struct reader *r, const char *name)
 	if (other)
 		return ambiguous_name(r, name, len, found, other);
 	if (!takes_value(found))
-		return value ? surplus_value(r, found) : apply(r, found, NULL);
+		return value ? surplus_value(r, found) : apply(r, found, "true");
 	if (!value && !*r->argv)
 		return missing_value(r, found, '\0');
 	return apply(r, found, value ? value : *r->argv++);
@@ -256,7 +256,7 @@ static enum nl_opt_result read_letters(struct reader *r, const char *p)
 			return missing_value(r, o, letter);
 		if (takes_value(o))
 			return apply(r, o, *p ? p : *r->argv++);
-		enum nl_opt_result result = apply(r, o, NULL);
+		enum nl_opt_result result = apply(r, o, "true");
 		if (result != NL_OPT_OK)
 			return result;
 	}
@@ -285,10 +285,12 @@ int nl_opt_set(struct nl_svc *svc, const char *key, const char *value, struct nl
 
 	while ((o = nl_opt_next(svc->layer, o)) && strcmp(o->name, key))
 		;
-	if (!o || o->type == NL_ACTION)
+	if (!o)
 		return nl_fail(err, "%.60s: unknown option", key);
 	if (!value && takes_value(o))
 		return nl_fail(err, "%s: needs %s", o->name, o->arg);
+	if (!value)
+		value = "true";
 	if (assign(svc, o, value, false, &why))
 		return bad_value(err, "", o, value, &why);
 	return 0;

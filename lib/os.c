@@ -41,6 +41,12 @@ static int os_random(void *buf, size_t n)
 	return syscall(SYS_getrandom, buf, n, 0) == (long)n ? 0 : -EIO;
 }
 
+/* We have one thread, and musl keeps its number: no system call. */
+static pid_t os_pid(void)
+{
+	return gettid();
+}
+
 static int os_mask(uint64_t set, uint64_t *old)
 {
 	return (int)ret(syscall(SYS_rt_sigprocmask, SIG_SETMASK, &set, old, sizeof set));
@@ -178,7 +184,7 @@ static int os_poll(struct pollfd *p, unsigned n, nl_time span)
 
 static int os_open(const char *path, int flags, int mode)
 {
-	return (int)ret(open(path, flags | O_CLOEXEC | O_NOCTTY, mode));
+	return (int)ret(syscall(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC | O_NOCTTY | O_LARGEFILE, mode));
 }
 
 static int os_close(int fd)
@@ -219,6 +225,8 @@ static long os_syscall(long nr, long a, long b, long c, long d, long e, long f)
 const struct nl_os nl_os_linux = {
 	.clock = os_clock,
 	.random = os_random,
+	.unit = nl_unit,
+	.pid = os_pid,
 	.spawn = os_spawn,
 	.fork = os_fork,
 	.wait = os_wait,

@@ -37,6 +37,8 @@ struct nl_spawn {
 struct nl_os {
 	nl_time (*clock)(int id);
 	int (*random)(void *buf, size_t n);
+	double (*unit)(uint64_t *state);        /* nl_unit; an adversary in simulators */
+	pid_t (*pid)(void);
 	pid_t (*spawn)(struct nl_spawn *);      /* pid, also when exec failed; -errno without a child */
 	pid_t (*fork)(void);
 	pid_t (*wait)(pid_t pid, int *ws, int options); /* pid -1: any; 0: none yet */

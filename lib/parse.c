@@ -244,8 +244,10 @@ static const char *read_statuses(const char *p, struct nl_codes_half *half)
 	uint64_t lo, hi;
 
 	p = read_digits(p, 255, &lo);
+	if (!p)
+		return NULL;
 	hi = lo;
-	if (p && *p == '-')
+	if (*p == '-')
 		p = read_digits(p + 1, 255, &hi);
 	if (!p || hi < lo)
 		return NULL;

@@ -15,23 +15,18 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+/* A file of /proc gives what it has in one read. */
 static ssize_t slurp(const struct nl_os *os, const char *path, char *buf, size_t size)
 {
 	int fd = os->open(path, O_RDONLY, 0);
 	if (fd < 0)
 		return fd;
-	size_t n = 0;
-	ssize_t r;
-	while (n + 1 < size && (r = os->read(fd, buf + n, size - 1 - n)) != 0) {
-		if (r == -EINTR)
-			continue;
-		if (r < 0)
-			break;
-		n += (size_t)r;
-	}
+	ssize_t n;
+	while ((n = os->read(fd, buf, size - 1)) == -EINTR)
+		;
 	os->close(fd);
-	buf[n] = '\0';
-	return (ssize_t)n;
+	buf[n < 0 ? 0 : n] = '\0';
+	return n;
 }
 
 int nl_proc_read(const struct nl_os *os, pid_t pid, struct nl_proc *p)

@@ -125,12 +125,12 @@ struct call {
 
 static nl_time next_delay(struct call *c)
 {
-	return nl_jittered(c->r->jitter, &c->r->backoff, c->k ? c->k : 1, &c->jitter, nl_unit(&c->rnd));
+	return nl_jittered(c->r->jitter, &c->r->backoff, c->k ? c->k : 1, &c->jitter, c->run->os->unit(&c->rnd));
 }
 
 static struct nl_outcome dry_run(struct retry *r, struct nl_run *run, const struct nl_req *q)
 {
-	struct call c = { .r = r, .rnd = r->seed.given ? r->seed.n : nl_seed(run) };
+	struct call c = { .r = r, .run = run, .rnd = r->seed.given ? r->seed.n : nl_seed(run) };
 	nl_time delay = 0;
 	int error = 0;
 	enum nl_why why = NL_RAN;

@@ -67,7 +67,7 @@ static void mend(struct nl_run *run)
 static bool has_terminal(struct nl_run *run)
 {
 	const struct nl_os *os = run->os;
-	pid_t front = 0, ours = (pid_t)os->syscall(SYS_getpgid, 0, 0, 0, 0, 0, 0);
+	pid_t front = 0;
 	int fd = os->open("/dev/tty", O_RDONLY | O_NONBLOCK, 0);
 	if (fd == -ENXIO || fd == -ENOENT)
 		return false;
@@ -79,7 +79,7 @@ static bool has_terminal(struct nl_run *run)
 		for (int i = 0; i < 3 && r < 0; i++)
 			r = os->syscall(SYS_ioctl, i, TIOCGPGRP, (long)&front, 0, 0, 0);
 	}
-	return r == 0 && front == ours;
+	return r == 0 && front == os->syscall(SYS_getpgid, 0, 0, 0, 0, 0, 0);
 }
 
 static nl_time inherited_deadline(struct nl_run *run)
@@ -121,7 +121,7 @@ void nl_run_open(struct nl_run *run, struct nl_signals *signals, const struct nl
 	if (os->mask(~UINT64_C(0), &signals->mask) < 0 && os->mask(~UINT64_C(0), &signals->mask) < 0)
 		nl_say(run, "cannot block signals");
 	os->prctl(PR_SET_CHILD_SUBREAPER, 1);           // Else orphans escape a stop: the walk finds fewer.
-	run->pid = (pid_t)os->syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
+	run->pid = os->pid();
 	run->terminal = has_terminal(run);
 	run->horizon = inherited_deadline(run);
 }

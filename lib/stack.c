@@ -57,11 +57,17 @@ static const char *base(const char *path)
 }
 
 /* The line being read. */
-struct line { bool gnu; const char *events; const struct nl_layer *at; struct nl_err *err; };
+struct line { bool gnu; const char *events; const struct nl_layer *at; struct nl_room *room; struct nl_err *err; };
 
-static struct nl_svc *new_svc(const struct nl_layer *layer, struct line *line)
+static struct nl_svc *new_svc(const struct nl_layer *layer, size_t size, struct line *line)
 {
-	struct nl_svc *s = calloc(1, layer->size);
+	struct nl_room *room = line->room;
+	struct nl_svc *s;
+	size = (size + 15) & ~(size_t)15;
+	if (size <= sizeof room->bytes - room->used)
+		s = (struct nl_svc *)(void *)(room->bytes + room->used), room->used += size;
+	else
+		s = calloc(1, size);
 	if (!s)
 		nl_fail(line->err, "out of memory");
 	else
@@ -71,20 +77,20 @@ static struct nl_svc *new_svc(const struct nl_layer *layer, struct line *line)
 
 static struct nl_svc *command(char **argv, struct line *line)
 {
-	struct nl_svc *s = new_svc(&nl_exec, line);
+	struct nl_svc *s = new_svc(&nl_exec, nl_exec_size(), line);
 	if (!s)
 		return NULL;
 	s->events = line->events;
 	s->cmd = base(argv[0]);
 	if (nl_exec.init(s, &argv, line->err) == 0)
 		return s;
-	nl_stack_free(s);
+	nl_stack_free(s, line->room);
 	return NULL;
 }
 
 static struct nl_svc *about(const struct nl_layer *layer, enum nl_opt_result what, struct line *line)
 {
-	struct text *t = (struct text *)new_svc(&text_layer, line);
+	struct text *t = (struct text *)new_svc(&text_layer, sizeof *t, line);
 	if (!t)
 		return NULL;
 	t->of = layer, t->what = what;
@@ -94,14 +100,14 @@ static struct nl_svc *about(const struct nl_layer *layer, enum nl_opt_result wha
 
 static struct nl_svc *build(const struct nl_layer *layer, char **argv, char ***rest, struct line *line)
 {
-	struct nl_svc *s = new_svc(layer, line);
+	struct nl_svc *s = new_svc(layer, layer->size, line);
 	line->at = layer;
 	if (!s)
 		return NULL;
 	s->gnu = line->gnu;
 	enum nl_opt_result r = nl_opt_parse(s, &argv, line->gnu, line->err);
 	if (r == NL_OPT_HELP || r == NL_OPT_VERSION || r == NL_OPT_COMPLETE) {
-		nl_stack_free(s);
+		nl_stack_free(s, line->room);
 		return about(layer, r, line);
 	}
 	if (r != NL_OPT_OK || layer->init(s, &argv, line->err) < 0)
@@ -127,36 +133,37 @@ static struct nl_svc *build(const struct nl_layer *layer, char **argv, char ***r
 	s->id = s->name ? s->name : s->cmd;
 	return s;
 fail:
-	nl_stack_free(s);
+	nl_stack_free(s, line->room);
 	return NULL;
 }
 
-struct nl_svc *nl_stack(const struct nl_layer *first, char **argv, enum nl_stack_way way, const struct nl_layer **at,
-                        struct nl_err *err)
+struct nl_svc *nl_stack(const struct nl_layer *first, char **argv, enum nl_stack_way way, struct nl_room *room,
+                        const struct nl_layer **at, struct nl_err *err)
 {
-	struct line line = { .gnu = way == NL_STACK_GNU, .err = err };
+	struct line line = { .gnu = way == NL_STACK_GNU, .room = room, .err = err };
 	char **rest = NULL;
 	struct nl_svc *s = build(first, argv, &rest, &line);
 	*at = line.at;
 	if (!s || way == NL_STACK_FUSED || !s->inner || s->inner->layer == &nl_exec)
 		return s;
-	nl_stack_free(s->inner);                // It was read; now it is a command like any other.
+	nl_stack_free(s->inner, room);                // It was read; now it is a command like any other.
 	line.events = s->events;
 	s->inner = command(rest, &line);
-	if (!s->inner) {
-		nl_stack_free(s);
-		return NULL;
-	}
-	return s;
+	if (s->inner)
+		return s;
+	nl_stack_free(s, room);
+	return NULL;
 }
 
-void nl_stack_free(struct nl_svc *s)
+void nl_stack_free(struct nl_svc *s, const struct nl_room *room)
 {
 	while (s) {
 		struct nl_svc *inner = s->inner;
 		if (s->layer->free)
 			s->layer->free(s);
-		free(s);
+		const char *at = (const char *)s;
+		if (at < room->bytes || at >= room->bytes + sizeof room->bytes)
+			free(s);
 		s = inner;
 	}
 }

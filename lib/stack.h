@@ -13,10 +13,14 @@ enum nl_stack_way {
 	NL_STACK_GNU,                   /* called as timeout: one layer, GNU's options */
 };
 
+/* Memory for instances, so that a short-lived process needs no heap; what does
+ * not fit comes from there all the same.  Zero-filled by the caller. */
+struct nl_room { _Alignas(16) char bytes[4096]; size_t used; };
+
 /* Builds what argv (behind the tool's own name) says.  NULL with err filled in
  * and *at the layer whose part of the line is wrong. */
-struct nl_svc *nl_stack(const struct nl_layer *first, char **argv, enum nl_stack_way, const struct nl_layer **at,
-                        struct nl_err *err);
-void nl_stack_free(struct nl_svc *);
+struct nl_svc *nl_stack(const struct nl_layer *first, char **argv, enum nl_stack_way, struct nl_room *,
+                        const struct nl_layer **at, struct nl_err *err);
+void nl_stack_free(struct nl_svc *, const struct nl_room *);
 
 #endif

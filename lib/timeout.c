@@ -151,15 +151,15 @@ static struct nl_outcome timeout_call(struct nl_svc *svc, struct nl_run *run, st
 		}
 	}
 	struct nl_outcome o = nl_do(svc->inner, run, inside);
-	nl_time ended = nl_now(run);
+	nl_time dur = run->ids ? nl_now(run) - began : 0;
 	if (o.why == NL_DEADLINE && run->fired == svc) {
 		bool silent = inside.idle == &idle && (inside.limit.owner != svc || idle.limit.at < inside.limit.at);
-		tell_hit(t, run, of, inside.stop.grace, silent, ended - began);
+		tell_hit(t, run, of, inside.stop.grace, silent, dur);
 		if (t->on_timeout)
 			nl_hook_run(run, q, (struct nl_hook){ .cmd = t->on_timeout, .attempt = q.attempt, .max = q.max, .status = NL_EX_TIMEOUT, .delay = -1 });
 		o = own_status(t, run, o);
 	}
-	nl_span_close(run, of, o, o.wstatus == 0, ended - began, 0, NULL);
+	nl_span_close(run, of, o, o.wstatus == 0, dur, 0, NULL);
 	return o;
 }
 

@@ -44,7 +44,9 @@ static int open_sinks(struct nl_run *run, struct nl_svc *s, const struct nl_laye
 	struct nl_sink *sink = NULL;
 	for (const struct nl_svc *i = s; i; i = i->inner)
 		silent |= i->silent;
-	if (!s->events && spec && *spec && !(sink = nl_sink_parse(spec, err))) {
+	if (spec && !strcmp(spec, "off"))
+		silent = true;
+	else if (!s->events && spec && *spec && !(sink = nl_sink_parse(spec, err))) {
 		struct nl_err why = *err;
 		return nl_fail(err, "NL_EVENTS: %.200s", why.msg);
 	}
@@ -89,7 +91,8 @@ int nl_main(const struct nl_layer *layer, int argc, char **argv)
 	const char *fuse = getenv("NL_FUSE");
 	bool gnu = argc > 0 && layer == &nl_timeout && !strcmp(base(argv[0]), "timeout");
 	enum nl_stack_way way = gnu ? NL_STACK_GNU : fuse && !strcmp(fuse, "0") ? NL_STACK_NESTED : NL_STACK_FUSED;
-	struct nl_svc *stack = nl_stack(layer, argc > 0 ? argv + 1 : argv, way, &at, &err);
+	struct nl_room room = { .used = 0 };
+	struct nl_svc *stack = nl_stack(layer, argc > 0 ? argv + 1 : argv, way, &room, &at, &err);
 	char tool[32];
 	snprintf(tool, sizeof tool, gnu ? "timeout" : "nl-%s", at->name);
 	if (!stack)
