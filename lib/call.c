@@ -77,7 +77,7 @@ const char *nl_outcome_text(struct nl_outcome o, char buf[32])
 	if (o.why == NL_DEADLINE || nl_code(o.wstatus) == NL_EX_TIMEOUT)
 		return "timeout";
 	if (WIFSIGNALED(o.wstatus))
-		snprintf(buf, 32, "SIG%s", nl_signal_name(WTERMSIG(o.wstatus), name));
+		snprintf(buf, 32, "signal %s", nl_signal_name(WTERMSIG(o.wstatus), name));
 	else
 		snprintf(buf, 32, "exit %d", nl_code(o.wstatus));
 	return buf;

@@ -41,8 +41,8 @@ struct child {
 	enum nl_why why;
 	uint64_t sent;                  /* stop signals, passed on once each */
 	nl_time kill_at, give_up_at;
+	pid_t *before;                  /* children that we had already: not this command's */
 	unsigned befores;
-	pid_t before[TREE];             /* children that we had already: not this command's */
 };
 
 /* wait4, and waitid where that fails: a status is never guessed. */
@@ -345,8 +345,9 @@ static pid_t start(struct child *c, struct nl_spawn *spec)
 
 struct nl_outcome nl_child(struct nl_run *run, const struct nl_req *q, struct nl_spawn *spec, struct nl_pump *pump)
 {
-	struct child c = { .run = run, .q = q, .pump = pump, .name = spec->argv[0], .kill = q->stop.kill,
-	                   .verbose = q->stop.verbose };
+	pid_t before[TREE];
+	struct child c = { .run = run, .q = q, .pump = pump, .name = spec->argv[0], .before = before,
+	                   .kill = q->stop.kill, .verbose = q->stop.verbose };
 	note_children(&c);
 	c.pid = start(&c, spec);
 	if (pump)

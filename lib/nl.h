@@ -131,7 +131,7 @@ struct nl_svc {
 	const char *name;               /* --name, or NULL */
 	const char *events;             /* --events, or NULL: the enclosing layer's */
 	bool silent;                    /* no events unless somebody asks for them */
-	bool leaf;                      /* runs no command: it only prints */
+	bool prints;                    /* runs no command and emits no events: it only prints */
 	bool gnu;                       /* called as the tool that we stand in for */
 	struct nl_sink *sink;           /* resolved from events by the program; NULL is silent */
 };

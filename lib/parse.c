@@ -55,7 +55,8 @@ static int read_number(const char *text, char **end, double *v, struct nl_err *e
 	return 0;
 }
 
-/* Rounds up, but not for an error in the last places: 1.1 s is 1100000000 ns. */
+/* Rounds up, but not for an error in the last places of v * unit: 1.1 s is
+ * 1100000000 ns.  From 2^52 ns (52 days) on a double has no more places. */
 static nl_time to_ns(double v, double unit)
 {
 	double ns = v * unit;
@@ -63,7 +64,8 @@ static nl_time to_ns(double v, double unit)
 	if (ns >= 0x1p63)
 		return NL_NEVER;
 	nl_time n = (nl_time)ns;
-	return ns - (double)n > ns * 0x1p-51 ? n + 1 : n;
+	double rest = ns - (double)n;
+	return rest > 0.25 || rest > ns * 0x1p-51 ? n + 1 : n;
 }
 
 static size_t find_unit(const char *name, size_t len)

@@ -84,8 +84,9 @@ static int retry_init(struct nl_svc *svc, char ***argv, struct nl_err *err)
 		if (!r->match)
 			return nl_fail(err, "--retry-if: %.200s", why.msg);
 	}
+	(void)argv;                             // No operands of its own.
 	svc->silent = r->quiet;
-	svc->leaf = r->dry_run && !**argv;
+	svc->prints = r->dry_run;
 	return 0;
 }
 

@@ -64,10 +64,12 @@ static struct nl_svc *new_svc(const struct nl_layer *layer, size_t size, struct 
 	struct nl_room *room = line->room;
 	struct nl_svc *s;
 	size = (size + 15) & ~(size_t)15;
-	if (size <= sizeof room->bytes - room->used)
-		s = (struct nl_svc *)(void *)(room->bytes + room->used), room->used += size;
-	else
+	if (size <= sizeof room->bytes - room->used) {
+		s = memset(room->bytes + room->used, 0, size);
+		room->used += size;
+	} else {
 		s = calloc(1, size);
+	}
 	if (!s)
 		nl_fail(line->err, "out of memory");
 	else
@@ -118,11 +120,11 @@ static struct nl_svc *build(const struct nl_layer *layer, char **argv, char ***r
 		argv++;
 	*rest = argv;
 	s->cmd = layer->name;
-	if (!s->leaf && !*argv) {
+	if (!s->prints && !*argv) {
 		nl_fail(line->err, "missing COMMAND");
 		goto fail;
 	}
-	if (!s->leaf) {
+	if (*argv) {
 		char **beyond;
 		const struct nl_layer *next = line->gnu ? NULL : layer_of(*argv);
 		s->inner = next ? build(next, argv + 1, &beyond, line) : command(argv, line);

@@ -14,8 +14,8 @@ enum nl_stack_way {
 };
 
 /* Memory for instances, so that a short-lived process needs no heap; what does
- * not fit comes from there all the same.  Zero-filled by the caller. */
-struct nl_room { _Alignas(16) char bytes[4096]; size_t used; };
+ * not fit comes from there all the same.  The caller sets used to 0. */
+struct nl_room { size_t used; _Alignas(16) char bytes[4096]; };
 
 /* Builds what argv (behind the tool's own name) says.  NULL with err filled in
  * and *at the layer whose part of the line is wrong. */

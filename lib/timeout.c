@@ -44,8 +44,8 @@ static int timeout_init(struct nl_svc *svc, char ***argv, struct nl_err *err)
 {
 	struct timeout *t = (struct timeout *)svc;
 	if (t->left) {
-		svc->leaf = true;
-		return 0;
+		svc->prints = true;
+		return **argv ? nl_fail(err, "--left: takes no operand") : 0;
 	}
 	if (!**argv)
 		return nl_fail(err, "missing DURATION");

@@ -91,7 +91,8 @@ int nl_main(const struct nl_layer *layer, int argc, char **argv)
 	const char *fuse = getenv("NL_FUSE");
 	bool gnu = argc > 0 && layer == &nl_timeout && !strcmp(base(argv[0]), "timeout");
 	enum nl_stack_way way = gnu ? NL_STACK_GNU : fuse && !strcmp(fuse, "0") ? NL_STACK_NESTED : NL_STACK_FUSED;
-	struct nl_room room = { .used = 0 };
+	struct nl_room room;
+	room.used = 0;
 	struct nl_svc *stack = nl_stack(layer, argc > 0 ? argv + 1 : argv, way, &room, &at, &err);
 	char tool[32];
 	snprintf(tool, sizeof tool, gnu ? "timeout" : "nl-%s", at->name);
@@ -107,7 +108,7 @@ int nl_main(const struct nl_layer *layer, int argc, char **argv)
 	run.compat = gnu, run.std = std, run.say = say;
 	nl_fd_tap_init(&std[0], 1);
 	nl_fd_tap_init(&std[1], 2);
-	int heard = gnu || stack->leaf || !stack->layer->opts ? 0 : open_sinks(&run, stack, &at, &err);
+	int heard = gnu || stack->prints || !stack->layer->opts ? 0 : open_sinks(&run, stack, &at, &err);
 	if (heard < 0) {
 		snprintf(tool, sizeof tool, "nl-%s", at->name);
 		return usage_error(tool, gnu, &err);
