@@ -103,7 +103,7 @@ static void say_sending(struct child *c, int sig)
 {
 	char name[16];
 	if (c->verbose)
-		nl_say(c->run, "sending signal %s to command '%s'", nl_signal_name(sig, name), c->name);
+		nl_say(c->run, "sending signal %s to command '%s'", sig ? nl_signal_name(sig, name) : "0", c->name);
 }
 
 /* The processes of a tree that are not over yet; the command is not in it once

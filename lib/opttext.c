@@ -294,7 +294,7 @@ size_t nl_opt_help(const struct nl_layer *layer, const char *tool, char *buf, si
 	puts_to(&t, "Usage: ");
 	puts_to(&t, tool);
 	puts_to(&t, " ");
-	puts_to(&t, layer->usage);
+	(void)put_words(&t, t.n, t.n, layer->usage);
 	puts_to(&t, "\n");
 	(void)put_words(&t, 0, 0, layer->about);
 	puts_to(&t, "\n\n");
