@@ -237,11 +237,20 @@ size_t nl_opt_complete(const struct nl_layer *layer, char *buf, size_t size)
 	return finish(&t);
 }
 
+/* A word, or all of [an optional part]. */
+static size_t word_len(const char *s)
+{
+	size_t n = 0;
+	for (int depth = 0; s[n] && (depth > 0 || s[n] != ' '); n++)
+		depth += s[n] == '[' ? 1 : s[n] == ']' ? -1 : 0;
+	return n;
+}
+
 /* The words of s from column `col` on, further lines from `left`; the new column. */
 static size_t put_words(struct text *t, size_t left, size_t col, const char *s)
 {
 	while (*s) {
-		size_t len = strcspn(s, " ");
+		size_t len = word_len(s);
 		if (col > left && col + 1 + len > WIDTH) {
 			puts_to(t, "\n");
 			pad(t, left);
