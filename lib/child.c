@@ -250,7 +250,7 @@ static void on_signal(struct child *c, const siginfo_t *si)
 	case NL_SIGNAL_PAUSE:
 		if (!theirs)
 			send(c, sig), c->paused = true;
-		nl_pause(c->run);
+		nl_pause(c->run, sig);
 		break;
 	case NL_SIGNAL_RESUME:
 		if (c->group || c->paused)      // Else the shell has told the command itself.

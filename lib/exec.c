@@ -228,14 +228,18 @@ void nl_hook_run(struct nl_run *run, struct nl_req q, struct nl_hook hook)
 	}
 	tell_trace(&env, &t, run, &q);
 	env_close(&env, run->environ);
-	nl_time most = nl_after(nl_now(run), 10 * NL_SEC);
-	if (most < q.limit.at)
+	const struct nl_svc *fired = run->fired;
+	bool killed = run->killed;
+	nl_time now = nl_now(run), most = nl_after(now, 10 * NL_SEC);
+	if (most < q.limit.at || q.limit.at <= now)     // A limit that has passed may be why it runs.
 		q.limit = (struct nl_limit){ .at = most, .sig = SIGTERM };
+	q.idle = NULL;
 	q.stop = (struct nl_stop){ .grace = NL_SEC };
 	struct nl_spawn spec = command(run, &q, (char *const *)argv, envp);
 	spec.fd[0] = null, spec.fd[1] = 2, spec.fd[2] = 2;
 	close_mended(run, spec.fd);
 	nl_child(run, &q, &spec, NULL);
+	run->fired = fired, run->killed = killed;
 	run->os->close(null);
 	free(envp);
 }

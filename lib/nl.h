@@ -147,6 +147,7 @@ struct nl_run {
 	char **environ;                 /* as inherited */
 	pid_t pid;
 	int stop_sig;                   /* the signal that told us to stop, or 0 */
+	unsigned told;                  /* how often */
 	enum nl_why stop_why;           /* NL_CANCELLED, or NL_DEADLINE by an enclosing nl-* */
 	const struct nl_svc *fired;     /* the layer whose limit made the last NL_DEADLINE; NULL: outside */
 	bool killed;                    /* the last stop needed SIGKILL */

@@ -199,6 +199,8 @@ int nl_pump_wait(struct nl_run *run, struct nl_pump *p, nl_time until, siginfo_t
 bool nl_pump_drain(struct nl_run *run, struct nl_pump *p, const struct nl_req *q, enum nl_why *why)
 {
 	nl_time abandon_at = nl_after(nl_now(run), 100 * NL_MS);
+	bool stopped = *why != NL_RAN;          // Its last words are taken, but nobody is waited for.
+	unsigned told = run->told;
 	shut(run, &p->in);
 	for (int i = 0; i < 2; i++) {
 		int left = 0;
@@ -213,22 +215,22 @@ bool nl_pump_drain(struct nl_run *run, struct nl_pump *p, const struct nl_req *q
 		}
 		if (!open)
 			return true;
-		if (run->stop_sig) {
-			*why = run->stop_why;
-			return true;
-		}
 		siginfo_t si;
 		struct nl_limit limit = nl_limit(q);
-		nl_time until = owed || limit.at < abandon_at ? limit.at : abandon_at;
+		nl_time until = !stopped && (owed || limit.at < abandon_at) ? limit.at : abandon_at;
 		int sig = nl_pump_wait(run, p, until, &si);
 		if (sig > 0)
 			nl_alone(run, sig);
-		if (sig == NL_WAKE_TIME && until == limit.at) {
+		if (!stopped && run->told != told) {
+			*why = run->stop_why;
+			return true;
+		}
+		if (sig == NL_WAKE_TIME && !stopped && until == limit.at) {
 			run->fired = limit.owner;
 			*why = NL_DEADLINE;
 			return true;
 		}
-		if (!owed && nl_now(run) >= abandon_at)
+		if ((!owed || stopped) && nl_now(run) >= abandon_at)
 			return false;
 	}
 }

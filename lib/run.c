@@ -149,6 +149,7 @@ bool nl_signal_ignored(struct nl_run *run, int sig)
 
 void nl_told(struct nl_run *run, int sig, nl_time now)
 {
+	run->told++;
 	if (run->stop_sig)
 		return;
 	run->stop_sig = sig;
@@ -157,9 +158,11 @@ void nl_told(struct nl_run *run, int sig, nl_time now)
 		run->fired = NULL;
 }
 
-void nl_pause(struct nl_run *run)
+void nl_pause(struct nl_run *run, int sig)
 {
-	run->os->kill(run->pid, SIGSTOP);
+	run->os->kill(run->pid, sig);
+	run->os->mask(~NL_SIGBIT(sig), NULL);   // Here it stops.
+	run->os->mask(~UINT64_C(0), NULL);
 }
 
 /* The kernel fails us: a pause instead of a spin. */
@@ -226,7 +229,7 @@ void nl_alone(struct nl_run *run, int sig)
 	} else if (nl_signal_kind(sig) == NL_SIGNAL_END && !nl_signal_ignored(run, sig)) {
 		nl_told(run, sig, nl_now(run));
 	} else if (nl_signal_kind(sig) == NL_SIGNAL_PAUSE && !nl_signal_ignored(run, sig)) {
-		nl_pause(run);
+		nl_pause(run, sig);
 	}
 }
 

@@ -50,8 +50,9 @@ void nl_swallow(struct nl_run *, int r);
 /* Notes that sig tells us to stop. */
 void nl_told(struct nl_run *, int sig, nl_time now);
 
-/* Stops this process as the terminal or kill -TSTP asked, until SIGCONT. */
-void nl_pause(struct nl_run *);
+/* Lets TSTP, TTIN or TTOU do to this process what it does by default: stop it
+ * until SIGCONT, unless nobody could continue it (an orphaned group). */
+void nl_pause(struct nl_run *, int sig);
 
 /* The earliest of q's limits, idle ones included. */
 struct nl_limit nl_limit(const struct nl_req *);

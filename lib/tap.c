@@ -100,17 +100,18 @@ struct nl_fd_tap *nl_chain_end(struct nl_tap *t)
 	return (struct nl_fd_tap *)t;
 }
 
-/* Waits until end can take bytes. */
+/* Waits until end can take bytes.  A stop signal that came before does not
+ * matter: what ended well is still delivered. */
 static enum nl_why wait_for_room(struct nl_run *run, const struct nl_req *q, struct nl_fd_tap *end)
 {
-	for (;;) {
+	for (unsigned told = run->told;;) {
 		struct pollfd p[2] = { { .fd = end->fd, .events = POLLOUT } };
 		siginfo_t si;
 		struct nl_limit limit = nl_limit(q);
 		int sig = nl_poll(run, p, 1, limit.at, &si);
 		if (sig > 0)
 			nl_alone(run, sig);
-		if (run->stop_sig)
+		if (run->told != told)
 			return run->stop_why;
 		if (sig == NL_WAKE_TIME) {
 			run->fired = limit.owner;
