@@ -6,6 +6,7 @@
  */
 #include "backoff.h"
 
+#include "mut.h"
 #include "parse.h"
 
 #include <math.h>
@@ -154,7 +155,7 @@ nl_time nl_backoff_delay(const struct nl_backoff *b, uint64_t n)
 /* Whole nanoseconds of a span that is not negative, at most limit. */
 static nl_time span(double d, nl_time limit)
 {
-	return d < (double)limit ? (nl_time)d : limit;
+	return d < (double)limit || MUTANT(NO_CAP) ? (nl_time)d : limit;
 }
 
 /* Smooth: no clusters at the powers of two; from the second retry on the median

@@ -12,6 +12,7 @@
  */
 #include "child.h"
 
+#include "mut.h"
 #include "parse.h"
 #include "proc.h"
 #include "run.h"
@@ -72,7 +73,7 @@ static void look(struct child *c)
 	int ws;
 	if (c->ended)
 		return;
-	if (c->stopping) {
+	if (c->stopping && !MUTANT(REAPS_FIRST)) {
 		int r = os->peek(c->pid);
 		if (r == -ECHILD)
 			reap(c);
@@ -143,7 +144,7 @@ static void send(struct child *c, int sig)
 
 static void stop(struct child *c, int sig, nl_time now)
 {
-	if (sig && c->sent & NL_SIGBIT(sig))
+	if (sig && c->sent & NL_SIGBIT(sig) && !MUTANT(SIGNALS_TWICE))
 		return;
 	c->sent |= sig ? NL_SIGBIT(sig) : 0;
 	say_sending(c, sig);
@@ -220,7 +221,7 @@ static void on_end_signal(struct child *c, int sig, bool theirs, nl_time now)
 		return;
 	}
 	bool stops = nl_stops_work(sig) || now >= run->horizon;
-	if (stops)
+	if (stops && !MUTANT(NOT_TOLD))
 		nl_told(run, sig, now);
 	if (stops && c->why == NL_RAN)
 		c->why = run->stop_why;
@@ -348,7 +349,8 @@ struct nl_outcome nl_child(struct nl_run *run, const struct nl_req *q, struct nl
 	pid_t before[TREE];
 	struct child c = { .run = run, .q = q, .pump = pump, .name = spec->argv[0], .before = before,
 	                   .kill = q->stop.kill, .verbose = q->stop.verbose };
-	note_children(&c);
+	if (!MUTANT(ADOPTS_DAEMONS))
+		note_children(&c);
 	c.pid = start(&c, spec);
 	if (pump)
 		nl_pump_started(run, pump);
@@ -373,5 +375,5 @@ struct nl_outcome nl_child(struct nl_run *run, const struct nl_req *q, struct nl
 	else if (!c.known)
 		nl_say(run, "the status of '%s' is lost", c.name);
 	run->killed = c.killed;
-	return (struct nl_outcome){ c.known ? c.ws : NL_EXIT(NL_EX_FAIL), c.why };
+	return (struct nl_outcome){ c.known || MUTANT(UNKNOWN_IS_0) ? c.ws : NL_EXIT(NL_EX_FAIL), c.why };
 }

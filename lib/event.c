@@ -8,6 +8,7 @@
  */
 #include "event.h"
 
+#include "mut.h"
 #include "parse.h"
 #include "proc.h"
 #include "run.h"
@@ -105,7 +106,7 @@ void nl_event_str(struct nl_event *e, const char *key, const char *text, size_t 
 	for (size_t i = 0; s[i] && i < max; i++) {
 		char esc[6] = { '\\', 'u', '0', '0', "0123456789abcdef"[s[i] >> 4], "0123456789abcdef"[s[i] & 15] };
 		size_t n = s[i] < 0x80 ? 1 : utf8(s + i);
-		if (s[i] < 0x20 || s[i] == 0x7f)
+		if ((s[i] < 0x20 || s[i] == 0x7f) && !MUTANT(RAW_TEXT))
 			put(e, esc, sizeof esc);
 		else if (s[i] == '"' || s[i] == '\\')
 			put(e, (char[]){ '\\', text[i] }, 2);
@@ -169,7 +170,7 @@ void nl_event_close_item(struct nl_event *e, size_t at, bool first)
 /* The policy's name: its own, or the command's with what may not be in one replaced. */
 static void put_policy(struct nl_event *e, const struct nl_svc *svc)
 {
-	const char *s = svc->id ? svc->id : "-";
+	const char *s = svc->id && *svc->id ? svc->id : "-";
 	char name[64];
 	size_t n = 0;
 	for (; s[n] && n < sizeof name; n++) {

@@ -8,6 +8,7 @@
 #include "child.h"
 #include "event.h"
 #include "io.h"
+#include "mut.h"
 #include "parse.h"
 #include "run.h"
 
@@ -115,9 +116,9 @@ static struct nl_spawn command(struct nl_run *run, const struct nl_req *q, char 
 {
 	return (struct nl_spawn){
 		.argv = argv, .envp = envp, .path = nl_getenv(run, "PATH"),
-		.mask = run->signals->mask,
+		.mask = MUTANT(OUR_MASK) ? ~UINT64_C(0) : run->signals->mask,
 		.dfl = q->stop.dfl,
-		.ign = run->signals->chld_ignored ? NL_SIGBIT(SIGCHLD) : 0,
+		.ign = run->signals->chld_ignored && !MUTANT(OUR_SIGCHLD) ? NL_SIGBIT(SIGCHLD) : 0,
 		.group = !run->terminal && !q->stop.shared,
 		.deathsig = q->stop.deathsig ? q->stop.deathsig : SIGKILL,
 		.parent = run->pid,

@@ -12,6 +12,7 @@
 #include "exec.h"
 #include "io.h"
 #include "match.h"
+#include "mut.h"
 #include "opt.h"
 #include "report.h"
 #include "run.h"
@@ -219,7 +220,7 @@ static struct nl_outcome attempt(struct call *c, nl_time *began, nl_time *cut, s
 {
 	struct retry *r = c->r;
 	struct nl_req q = c->q;
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2 && !MUTANT(KEEPS_HELD); i++)
 		nl_spool_reset(c->run, &c->hold[i].spool);
 	if (r->match)
 		nl_match_begin(r->match);
@@ -371,7 +372,7 @@ static struct nl_outcome attempts(struct call *c, const char **why)
 		if (asked > f.delay && f.delay < r->backoff.cap)
 			f.delay = asked < r->backoff.cap ? asked : r->backoff.cap;
 		nl_time until = nl_after(c->at, f.delay);
-		if (until >= c->q.limit.at || until >= c->run->horizon) {
+		if (!MUTANT(SLEEPS_PAST_LIMIT) && (until >= c->q.limit.at || until >= c->run->horizon)) {
 			*why = "deadline", f.delay = -1;
 			nl_story_failed(&c->story, f);
 			return o;

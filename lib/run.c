@@ -10,6 +10,7 @@
 #include "run.h"
 
 #include "io.h"
+#include "mut.h"
 #include "proc.h"
 
 #include <errno.h>
@@ -120,7 +121,8 @@ void nl_run_open(struct nl_run *run, struct nl_signals *signals, const struct nl
 	signals->chld_ignored = chld == NL_SIG_IGN;
 	if (os->mask(~UINT64_C(0), &signals->mask) < 0 && os->mask(~UINT64_C(0), &signals->mask) < 0)
 		nl_say(run, "cannot block signals");
-	os->prctl(PR_SET_CHILD_SUBREAPER, 1);           // Else orphans escape a stop: the walk finds fewer.
+	if (!MUTANT(NO_SUBREAPER))
+		os->prctl(PR_SET_CHILD_SUBREAPER, 1);   // Else orphans escape a stop: the walk finds fewer.
 	run->pid = os->pid();
 	run->terminal = has_terminal(run);
 	run->horizon = inherited_deadline(run);
@@ -238,7 +240,7 @@ enum nl_why nl_sleep(struct nl_run *run, struct nl_req q, nl_time until)
 	for (;;) {
 		if (run->stop_sig)
 			return run->stop_why;
-		struct nl_limit limit = nl_limit(&q);
+		struct nl_limit limit = MUTANT(SLEEPS_THROUGH_IDLE) ? q.limit : nl_limit(&q);
 		siginfo_t si;
 		int sig = nl_wait(run, until < limit.at ? until : limit.at, &si);
 		if (sig > 0)

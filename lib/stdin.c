@@ -10,6 +10,7 @@
  */
 #include "stdin.h"
 
+#include "mut.h"
 #include "proc.h"
 #include "run.h"
 
@@ -112,7 +113,7 @@ void nl_stdin_begin(struct nl_run *run, struct nl_stdin *s)
 
 const char *nl_stdin_spent(struct nl_run *run, struct nl_stdin *s)
 {
-	if (s->way == NL_STDIN_REPLAYED && s->feed.spool.broken)
+	if (s->way == NL_STDIN_REPLAYED && s->feed.spool.broken && !MUTANT(HALF_REPLAY))
 		return "spool";
 	if (s->way != NL_STDIN_GUARDED)
 		return NULL;

@@ -9,6 +9,7 @@
 #include "event.h"
 #include "exec.h"
 #include "io.h"
+#include "mut.h"
 #include "opt.h"
 #include "run.h"
 #include "stop.h"
@@ -152,7 +153,7 @@ static struct nl_outcome timeout_call(struct nl_svc *svc, struct nl_run *run, st
 	}
 	struct nl_outcome o = nl_do(svc->inner, run, inside);
 	nl_time dur = run->ids ? nl_now(run) - began : 0;
-	if (o.why == NL_DEADLINE && run->fired == svc) {
+	if (o.why == NL_DEADLINE && (run->fired == svc || MUTANT(ANY_OWNER))) {
 		bool silent = inside.idle == &idle && (inside.limit.owner != svc || idle.limit.at < inside.limit.at);
 		tell_hit(t, run, of, inside.stop.grace, silent, dur);
 		if (t->on_timeout)

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mut.h - internal: promises that a build can be made to break.
+ *
+ * `make mutants` builds the library once for each name here, with -DMUT=MUT_NAME,
+ * and the test that guards the promise must fail.  In what ships MUT is 0 and
+ * the compiler leaves nothing of it.
+ */
+#ifndef NL_MUT_H
+#define NL_MUT_H
+
+#ifndef MUT
+#define MUT 0
+#endif
+#define MUTANT(name) (MUT == MUT_##name)
+
+enum {
+	MUT_NO_SUBREAPER = 1,           /* an orphan escapes a stop */
+	MUT_NO_DEATHSIG,                /* a command outlives a supervisor that is killed */
+	MUT_ANY_PARENT,                 /* the same, killed between vfork and exec */
+	MUT_REAPS_FIRST,                /* a signal reaches whoever got the number of a reaped command */
+	MUT_SIGNALS_TWICE,              /* a command gets the same stop signal twice */
+	MUT_NOT_TOLD,                   /* a retry goes on although it was told to stop */
+	MUT_UNKNOWN_IS_0,               /* a status that nobody knows is success */
+	MUT_ADOPTS_DAEMONS,             /* a stop ends what an earlier attempt has left */
+	MUT_SLEEPS_PAST_LIMIT,          /* a back-off begins that cannot end in time */
+	MUT_SLEEPS_THROUGH_IDLE,        /* an idle limit passes unseen in a back-off */
+	MUT_ANY_OWNER,                  /* a limit of another layer becomes 124 here */
+	MUT_NO_CAP,                     /* a delay exceeds its cap */
+	MUT_KEEPS_HELD,                 /* output of a failed attempt is delivered */
+	MUT_HALF_REPLAY,                /* an attempt gets half of its stdin */
+	MUT_OUR_MASK,                   /* a command starts with signals blocked */
+	MUT_OUR_SIGCHLD,                /* a command loses an ignored SIGCHLD */
+	MUT_RAW_TEXT,                   /* text of users breaks an event's line */
+};
+
+#endif

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// events_schema.js - do lib/nl-events.schema.json and nlcheck mean the same?
+//
+// node events_schema.js NLCHECK [FILE]...
+//
+// Takes the events of FILEs (events/good.ndjson), and each of them with one key
+// left out or another value in it.  What nlcheck accepts the schema must, and
+// the reverse but for what a schema cannot say.  The part of JSON Schema that
+// ours needs is implemented here; where node finds ajv 8, that must agree too.
+'use strict';
+const { execFileSync, spawnSync } = require('child_process');
+const fs = require('fs');
+const path = require('path');
+
+const [nlcheck, ...files] = process.argv.slice(2);
+if (!nlcheck) {
+	console.error('usage: node events_schema.js NLCHECK [FILE]...');
+	process.exit(2);
+}
+if (files.length === 0)
+	files.push(path.join(__dirname, 'events/good.ndjson'));
+const schema = JSON.parse(fs.readFileSync(path.join(__dirname, '../lib/nl-events.schema.json')));
+
+let faults = 0;
+function fault(text) {
+	if (++faults <= 20)
+		console.log(text);
+}
+
+// A validator, strict about keywords: one that it does not know is an error.
+const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+const isObject = v => v !== null && typeof v === 'object' && !Array.isArray(v);
+const types = {
+	object: isObject, string: v => typeof v === 'string', boolean: v => typeof v === 'boolean',
+	number: v => typeof v === 'number', integer: Number.isInteger,
+};
+const has = (v, k) => Object.prototype.hasOwnProperty.call(v, k);
+const keywords = {
+	type: (s, v) => types[s](v),
+	const: same,
+	enum: (s, v) => s.some(x => same(x, v)),
+	pattern: (s, v) => typeof v !== 'string' || new RegExp(s, 'u').test(v),
+	maxLength: (s, v) => typeof v !== 'string' || [...v].length <= s,
+	minimum: (s, v) => typeof v !== 'number' || v >= s,
+	maximum: (s, v) => typeof v !== 'number' || v <= s,
+	required: (s, v) => !isObject(v) || s.every(k => has(v, k)),
+	properties: (s, v) => !isObject(v) || Object.keys(s).every(k => !has(v, k) || valid(s[k], v[k])),
+	dependentRequired: (s, v) => !isObject(v) || Object.keys(s).every(k => !has(v, k) || s[k].every(r => has(v, r))),
+	allOf: (s, v) => s.every(x => valid(x, v)),
+	oneOf: (s, v) => s.filter(x => valid(x, v)).length === 1,
+	$ref: (s, v) => valid(s.slice(2).split('/').reduce((at, k) => at[k], schema), v),
+	if: (s, v, all) => valid(s, v) ? !all.then || valid(all.then, v) : !all.else || valid(all.else, v),
+};
+const silent = new Set(['$schema', '$id', '$defs', 'title', 'description', 'then', 'else']);
+function valid(s, v) {
+	return Object.keys(s).every(k => {
+		if (!silent.has(k) && !keywords[k])
+			throw new Error(`keyword ${k} is not implemented here`);
+		return silent.has(k) || keywords[k](s[k], v, s);
+	});
+}
+function findAjv() {
+	try {
+		const Ajv = require('ajv/dist/2020');
+		return new Ajv({ allErrors: true, strict: true, strictRequired: false, strictTypes: false }).compile(schema);
+	} catch (e) {
+		if (e.code !== 'MODULE_NOT_FOUND')
+			throw e;
+		return null;
+	}
+}
+const ajv = findAjv();
+
+// Every key of nlcheck's table has its place in the schema, and the reverse.
+function keysOf(s) {
+	const own = new Set([...Object.keys(s.properties || {}), ...(s.required || [])]);
+	for (const part of [s.$ref && s.$ref.slice(2).split('/').reduce((at, k) => at[k], schema), s.then, s.else, ...(s.oneOf || [])])
+		if (part)
+			keysOf(part).forEach(k => own.add(k));
+	return own;
+}
+const table = new Map();
+for (const row of execFileSync(nlcheck, ['--table']).toString().trim().split('\n')) {
+	const [event, key] = row.split('\t');
+	table.set(event, (table.get(event) || new Set()).add(key));
+}
+const envelope = table.get('*');
+const branches = new Map(schema.allOf.map(b => [b.if.properties.event.const, keysOf(b.then)]));
+for (const event of new Set([...table.keys(), ...branches.keys()])) {
+	if (event === '*')
+		continue;
+	const ours = [...(table.get(event) || [])].sort();
+	const theirs = [...(branches.get(event) || [])].filter(k => !envelope.has(k)).sort();
+	if (!same(ours, theirs))
+		fault(`${event}: nlcheck has ${ours}, the schema ${theirs}`);
+}
+for (const k of envelope)
+	if (!has(schema.properties, k))
+		fault(`the schema's envelope lacks ${k}`);
+
+// The events, whole and damaged.
+const MARK = '{"nl":1,';
+const lines = files.flatMap(f => fs.readFileSync(f, 'utf8').split('\n'));
+const events = lines.filter(l => l.includes(MARK)).map(l => l.slice(l.lastIndexOf(MARK)));
+const values = ['null', 'true', '0', '-1', '1', '5', '13', '99', '256', '1.5', '"x"', '""', '"TERM"', '"SIGTERM"', '"exit_7"', '"retry"', '"timeout"', '"deadline"', '"limit"',
+	'"' + 'é'.repeat(201) + '"', '"' + 'a'.repeat(200) + '"', '"0123456789abcdef"', '[]', '{}', '"nl.run.started"', '"nl.request.success"', '0.000001'];
+const cases = [];
+for (const text of events) {
+	// The members as text: JSON.parse would forget that 1.000000 has decimals.
+	const members = text.slice(1, -1).match(/"(?:[^"\\]|\\.)*":(?:"(?:[^"\\]|\\.)*"|[^,"]+)/g);
+	cases.push(members);
+	// The marker stays, or there is no event.
+	for (let i = 1; i < members.length; i++) {
+		cases.push(members.filter((_, k) => k !== i));
+		for (const v of values)
+			cases.push(members.map((m, k) => k === i ? m.slice(0, m.indexOf('":') + 2) + v : m));
+	}
+}
+// A run for each, so that nothing depends on the lines before.
+const docs = cases.map((members, i) => '{' + members.map(m => /^"run":"[0-9a-f]{16}"$/.test(m) && m !== '"run":"0123456789abcdef"'
+	? `"run":"${i.toString(16).padStart(16, '0')}"` : m).join(',') + '}');
+const run = spawnSync(nlcheck, ['--partial'], { input: docs.join('\n') + '\n', maxBuffer: 1 << 28 });
+const reasons = new Map(run.stdout.toString().trim().split('\n').filter(Boolean).map(l => {
+	const [, n, why] = /^stdin:(\d+): (.*)$/s.exec(l);
+	return [Number(n) - 1, why];
+}));
+// Relations between members, how a number is written, what only we emit.
+const beyond = new RegExp(['not seconds with', '^err .* with', '^attempt \\d+ of', 'own parent', '^unexpected key', '^unknown event',
+	'^kind: ', '^seq \\d+ after', 'changes its trace', 'goes on after', 'not the first of run'].join('|'));
+// A key that is there, but not where it belongs.
+const misplaced = (why, v) => has(v, (/^expected (\S+), found/.exec(why) || [])[1]);
+let accepted = 0;
+docs.forEach((doc, i) => {
+	const v = JSON.parse(doc), ok = valid(schema, v), why = reasons.get(i);
+	accepted += ok;
+	if (ajv && ajv(v) !== ok)
+		fault(`ajv says ${!ok}: ${doc}`);
+	if (!ok && !why)
+		fault(`nlcheck accepts, the schema does not: ${doc}`);
+	if (ok && why && !beyond.test(why) && !misplaced(why, v))
+		fault(`the schema accepts, nlcheck says ${why}: ${doc}`);
+});
+console.log(`${docs.length} events${ajv ? ', ajv too' : ''}, ${accepted} valid, ${faults} differences`);
+process.exit(faults ? 1 : 0);
