@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+# bash: completes the options of the nl tools from "TOOL --complete", then whatever is
+# wrapped, by _command_offset of bash-completion where that is loaded.
+
+_nl() {
+	local tool=$1 cur=${COMP_WORDS[COMP_CWORD]} operands=0 options=1 arg='' line word last i j
+	local -a w=() at=()
+	local -A takes=()
+	while read -r line; do                          # --name=<TAB>ARG<TAB>help
+		word=${line%%$'\t'*} line=${line#*$'\t'}
+		takes[${word%=}]=${line%%$'\t'*}
+	done < <("$tool" --complete 2>/dev/null)
+	for ((i = 0; i <= COMP_CWORD; i++)); do         # bash splits at = and :, join again
+		if ((i > 1)) && [[ ${COMP_WORDS[i]} == [=:]* || ${COMP_WORDS[i - 1]} == [=:] ]]; then
+			w[-1]+=${COMP_WORDS[i]}
+		else
+			w+=("${COMP_WORDS[i]}") at+=("$i")
+		fi
+	done
+	[[ ${tool##*/} == nl-timeout ]] && operands=1
+	last=$((${#w[@]} - 1))
+	for ((i = 1; i < last; i++)); do                # up to the command
+		word=${w[i]}
+		if [[ -n $arg ]]; then
+			arg=''
+		elif [[ $word == -- ]]; then
+			options=0
+		elif ((options)) && [[ $word == --* ]]; then
+			arg=${takes[$word]}
+		elif ((options)) && [[ $word == -?* ]]; then
+			for ((j = 1; j < ${#word}; j++)); do    # only the last of a bundle takes a word
+				arg=${takes[-${word:j:1}]}
+				[[ -n $arg ]] && break
+			done
+			((j < ${#word} - 1)) && arg=''
+		elif ((operands-- > 0)); then
+			options=0
+		else
+			break
+		fi
+	done
+	word=${w[last]}
+	if ((i == last && options)) && [[ -z $arg && $word == --*=* ]]; then
+		arg=${takes[${word%%=*}]} cur=${cur#=}
+	fi
+	if ((i == last)) && [[ -n $arg ]]; then
+		case $arg in
+		KIND*) word='constant: linear: exponential: fibonacci:'; compopt -o nospace ;;
+		SIG*) word=$(compgen -A signal SIG); word=${word//SIG/} ;;
+		JITTER) word='none full equal decorrelated finagle polly' ;;
+		SET) word='any signal timeout rejected' ;;
+		*\|*) word=${arg//[|A-Z]/ } ;;
+		CMD | COMMAND) mapfile -t COMPREPLY < <(compgen -c -- "$cur"); return ;;
+		FILE | SPEC) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+		*) return ;;
+		esac
+		mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur")
+	elif ((i == last && options)) && [[ $word == -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "${!takes[*]}" -- "$cur")
+	elif ((i == last && operands > 0)); then
+		return
+	elif declare -F _command_offset >/dev/null; then
+		_command_offset "${at[i]}"
+	elif ((i == last)); then
+		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
+	else
+		compopt -o default
+	fi
+}
+complete -F _nl nl-retry nl-timeout

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+# fish: completes the options of the nl tools from "TOOL --complete", then whatever is wrapped.
+
+function __nl_complete
+    set -l words (commandline -opc)
+    set -l cur (commandline -ct)
+    set -l tool $words[1]
+    set -l operands 0
+    string match -q '*nl-timeout' -- $tool; and set operands 1
+    set -l options 1
+    set -l table ($tool --complete 2>/dev/null)
+    set -l wants # the option that waits for its argument
+    while set -e words[1]; and set -q words[1]
+        set -l word $words[1]
+        if set -q wants[1]
+            set -e wants[1]
+        else if test $word = --
+            set options 0
+        else if test $options = 1; and string match -q -- '-*' $word
+            string match -q -- '--*' $word; or set word -(string sub -s -1 -- $word)
+            string match -qr -- "^$word=?\t[^\t]" $table; and set wants $word
+        else if test $operands -gt 0
+            set operands 0
+            set options 0
+        else
+            complete -C (string join ' ' -- (string escape -- $words) $cur | string collect)
+            return
+        end
+    end
+    set -l prefix ''
+    if not set -q wants[1]; and test $options = 1; and string match -qr -- '^--[^=]+=' $cur
+        set prefix (string match -r -- '^--[^=]+=' $cur)
+        set wants (string trim -rc = -- $prefix)
+    end
+    if set -q wants[1]
+        set -l arg (string match -rg -- "^$wants=?\t([^\t]*)\t" $table)
+        switch "$arg"
+            case 'KIND*'
+                printf '%s\n' $prefix{constant,linear,exponential,fibonacci}:
+            case 'SIG*'
+                printf '%s\n' $prefix(kill -l | string split ' ')
+            case JITTER
+                printf '%s\n' $prefix{none,full,equal,decorrelated,finagle,polly}
+            case SET
+                printf '%s\n' $prefix{any,signal,timeout,rejected}
+            case '*|*'
+                printf '%s\n' $prefix(string split '|' -- $arg | string match -rv '[A-Z]')
+            case FILE SPEC
+                __fish_complete_path (string replace -- "$prefix" '' $cur)
+            case CMD COMMAND
+                complete -C (string replace -- "$prefix" '' $cur)
+        end
+    else if test $options = 1; and string match -q -- '-*' $cur
+        string replace -r -- '^(\S+?)=?\t[^\t]*\t' '$1\t' $table
+    else if test $operands = 0
+        complete -C "$cur"
+    end
+end
+complete -c nl-retry -c nl-timeout -f -a '(__nl_complete)'
