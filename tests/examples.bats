@@ -1,0 +1,55 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# Each program in examples/ prints what the comment at its end says ("#| ").
+bats_require_minimum_version 1.5.0
+load helper
+load like
+
+examples=$BATS_TEST_DIRNAME/../examples
+
+prints() {
+	local out
+
+	out=$(sh "$examples/$1" 2>&1 </dev/null)
+	[[ -n $out ]]
+	like "$(sed -n 's/^#| \{0,1\}//p' "$examples/$1")" "$out"
+}
+
+@test "telemetry_basic.sh prints what it says" { prints telemetry_basic.sh; }
+@test "telemetry_composition.sh prints what it says" { prints telemetry_composition.sh; }
+@test "cron.sh prints what it says" { prints cron.sh; }
+
+@test "Every example is tested" {
+	for f in "$examples"/*.sh; do
+		grep -q "^@test.*${f##*/}" "$BATS_TEST_DIRNAME"/*.bats
+	done
+}
+
+@test "quickstart.sh makes a flaky server look reliable, shows it and sums it up" {
+	run -0 --separate-stderr sh "$examples/quickstart.sh"
+	[[ $output == *"hello from the flaky server"* ]]
+	[[ ${lines[-1]} =~ ^3\ attempts,\ 2\ failures:\ exit\ 22,\ timeout\;\ [0-9.]+\ s\;\ your\ script\ saw\ success$ ]]
+	grep '^{"nl":1,' <<<"$output" >ev
+	nlcheck --whole ev
+	# shellcheck disable=SC2154  # set by run
+	diff <(grep -o '^nl-[a-z]*: attempt ./.\|^nl-.*stopped\|^nl-.*succeeded' <<<"$stderr") - <<-'END'
+		nl-retry: attempt 1/5
+		nl-timeout: curl stopped
+		nl-retry: attempt 2/5
+		nl-retry: succeeded
+	END
+}
+
+@test "quickstart.sh leaves nothing when it is interrupted" {
+	export TMPDIR=$PWD/tmp
+	mkdir tmp
+	start sh "$examples/quickstart.sh"
+	wait_for 15 eval 'grep -qs "\"attempt\":1," tmp/*/events'
+	# shellcheck disable=SC2154  # set by start
+	kill -INT "$pid"
+	rc=0
+	wait "$pid" || rc=$?
+	[ "$rc" -eq 130 ]
+	[ -z "$(ls tmp)" ]
+}

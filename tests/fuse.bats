@@ -1,0 +1,393 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# The specification of composition: each line here runs twice, with all layers
+# in one process and as a chain of processes (NL_FUSE=0), and must end alike:
+# status or death, stdout, how often the command ran, and what the events say
+# of each layer.  A line is the end that is wanted, the number of runs of flaky
+# that is wanted ("-": whatever, but the same), and the command line.
+# shellcheck disable=SC2016  # text for inner shells
+bats_require_minimum_version 1.5.0
+load helper
+
+# composed [SIG:FILE]: all lines of stdin, four at once; see aid/both.sh.
+composed() {
+	local want calls line k=0 bad=0
+
+	while read -r want calls line; do
+		k=$((k + 1))
+		printf '%s\0' "$want" "$calls" "$PWD/$k" "$line"
+	done >lines
+	SIGNAL=${1:+-s $1} xargs -0 -n 4 -P 4 sh -c "'$NL_ROOT'/tests/aid/both.sh \$SIGNAL -w \"\$1\" -n \"\$2\" \"\$3\" \"\$4\"" sh <lines || bad=1
+	[[ -z ${NL_EVENTS_LOG-} ]] || find . -path '*/[01]/ev' -size +0 -exec cat {} + >"$NL_EVENTS_LOG/$BATS_TEST_NUMBER.both.ndjson"
+	return $bad
+}
+
+# random SEED COUNT: so many lines of aid/stacks.awk.
+random() {
+	local seed=${NL_SEED:-$1}
+
+	echo "NL_SEED=$seed"
+	awk -v seed="$seed" -v count="$2" -f "$NL_ROOT/tests/aid/stacks.awk" | sed 's/^/- - /' | composed
+}
+
+@test "Any stack hands on the status of its command" {
+	composed <<-'EOF'
+		0 1 nl-timeout 20 nl-retry flaky n 0
+		0 1 nl-retry nl-timeout 20 flaky n 0
+		7 1 nl-timeout 20 nl-timeout 30 nl-timeout inf flaky n 7
+		7 4 nl-retry -n 2 -b constant:1ms nl-retry -n 2 -b constant:1ms flaky n 7
+		0 3 nl-retry -n 5 -b constant:1ms nl-timeout 20 flaky n 7 8 0
+		KILL 1 nl-timeout 20 nl-timeout 20 flaky n KILL
+		TERM 2 nl-retry -n 2 -b constant:1ms nl-timeout 20 flaky n TERM
+		PIPE 1 nl-timeout 20 nl-retry -n 3 flaky n PIPE
+		255 1 nl-timeout 20 nl-retry -n 1 nl-timeout 20 flaky n 255
+		0 1 nl-timeout 20 -- nl-retry -n 2 -- nl-timeout 30 -- flaky n 0
+	EOF
+}
+
+@test "Any stack hands on 75, 124 to 127 and what they mean" {
+	composed <<-'EOF'
+		75 1 nl-retry -b constant:1ms nl-timeout 20 flaky n 75 0
+		124 3 nl-retry -b constant:1ms nl-timeout 20 flaky n 124
+		125 1 nl-retry -b constant:1ms nl-timeout 20 flaky n 125 0
+		126 1 nl-timeout 20 nl-retry -b constant:1ms flaky n 126 0
+		127 1 nl-retry -b constant:1ms nl-retry -b constant:1ms flaky n 127 0
+		127 0 nl-retry -b constant:1ms nl-timeout 20 /no/such/command
+		126 0 nl-retry -b constant:1ms nl-timeout 20 /
+		127 0 nl-timeout 20 nl-retry no-such-command-anywhere
+		127 0 nl-retry -n 2 -b constant:1ms --on 127 nl-timeout 20 nl-retry /no/such/command
+	EOF
+}
+
+@test "Of two limits the one that passes first counts, wherever it stands" {
+	composed <<-'EOF'
+		124 1 nl-timeout 0.4 nl-timeout 20 flaky n hang
+		124 1 nl-timeout 20 nl-timeout 0.4 flaky n hang
+		TERM 1 nl-timeout 20 nl-timeout -p 0.4 flaky n hang
+		124 1 nl-timeout 0.4 nl-timeout -p 20 flaky n hang
+		TERM 1 nl-timeout -p 0.4 nl-timeout 20 flaky n hang
+		124 1 nl-timeout -p 20 nl-timeout 0.4 flaky n hang
+		USR1 1 nl-timeout -p -s USR1 0.4 nl-timeout 20 flaky n hang
+		9 1 nl-timeout -p 0.4 nl-timeout 20 flaky n say
+		124 1 nl-timeout inf nl-timeout 0 nl-timeout 0.4 flaky n hang
+	EOF
+}
+
+@test "The signal that stops the command is the one of the limit that passed" {
+	composed <<-'EOF'
+		124 1 nl-timeout -s USR1 0.5 nl-timeout -s INT 20 flaky n say
+		124 1 nl-timeout -s INT 20 nl-timeout -s USR1 0.5 flaky n say
+		124 1 nl-timeout -s USR1 0.5 nl-retry -n 3 flaky n say
+		124 2 nl-retry -s INT -n 2 -b constant:1ms nl-timeout -s USR1 0.5 flaky n say
+		124 1 nl-retry -s USR1 -n 1 -t 0.5 nl-timeout -s INT 20 flaky n say
+		124 1 nl-timeout -s KILL 0.4 nl-timeout 20 flaky n deaf
+		124 1 nl-timeout -s RTMIN+3 0.5 nl-timeout 20 flaky n say
+	EOF
+}
+
+@test "The earliest --kill-after of all layers counts" {
+	composed <<-'EOF'
+		124 1 nl-timeout -k 0.2 0.4 nl-timeout -k 20 20 flaky n deaf
+		124 1 nl-timeout -k 20 0.4 nl-timeout -k 0.2 20 flaky n deaf
+		124 1 nl-timeout -k 20 20 nl-timeout -k 0.2 0.4 flaky n deaf
+		124 1 nl-timeout -k 0.2 20 nl-timeout -k 20 0.4 flaky n deaf
+		124 1 nl-timeout -k inf 0.4 nl-retry -k 0.2 nl-timeout -k 0 20 flaky n deaf
+		124 2 nl-retry -k 0.2 -n 2 -b constant:1ms -t 0.4 nl-timeout -k inf 20 flaky n deaf
+		KILL 1 nl-timeout -p -k 0.2 0.4 nl-timeout 20 flaky n deaf
+	EOF
+}
+
+@test "A limit that passes while an inner one is stopping the command sends nothing more" {
+	composed <<-'EOF'
+		124 1 nl-timeout 1 nl-timeout -k 1 0.5 flaky n deaf
+		124 1 nl-timeout -s INT 1 nl-timeout -k 1 -s USR1 0.5 sh -c 'trap "echo INT" INT; trap "echo USR1" USR1; flaky n deaf; flaky n deaf; flaky n deaf'
+	EOF
+}
+
+@test "A limit inside a retry is retried, one around it ends it" {
+	composed <<-'EOF'
+		124 3 nl-retry -b constant:1ms nl-timeout 0.3 flaky n hang
+		0 2 nl-retry -b constant:1ms nl-timeout 0.4 flaky n hang 0
+		124 2 nl-timeout 1 nl-retry -n 9 -b constant:1ms nl-timeout 0.6 flaky n hang
+		124 1 nl-timeout 0.4 nl-retry -n 9 -b constant:1ms flaky n hang
+		124 1 nl-retry -n 3 -b constant:1ms --except timeout nl-timeout 0.4 flaky n hang
+		0 2 nl-retry -n 3 -b constant:1ms --on timeout nl-timeout 0.4 flaky n hang 0
+		TERM 2 nl-retry -n 2 -b constant:1ms nl-timeout -p 0.4 flaky n hang
+	EOF
+}
+
+@test "--per-attempt and --total of a retry work around other layers" {
+	composed <<-'EOF'
+		124 2 nl-retry -n 2 -b constant:1ms -t 0.4 nl-timeout 20 flaky n hang
+		0 2 nl-retry -n 3 -b constant:1ms -t 0.6 nl-timeout 20 nl-retry -n 1 flaky n hang 0
+		124 2 nl-retry -n 2 -b constant:1ms -t 20 nl-timeout 0.4 flaky n hang
+		124 1 nl-retry -n 5 -T 0.5 -b constant:1ms nl-timeout 20 flaky n hang
+		124 2 nl-retry -n 5 -T 1 -b constant:1ms nl-timeout 0.6 flaky n hang
+		3 1 nl-retry -n 5 -T 3 -b constant:10s -j none nl-timeout 20 flaky n 3
+		3 1 nl-timeout 3 nl-retry -n 5 -b constant:10s -j none flaky n 3
+		3 1 nl-retry -t 3 -n 1 nl-retry -n 5 -b constant:10s -j none flaky n 3
+	EOF
+}
+
+@test "A retry of retries counts and waits anew each time, also with a --seed" {
+	composed <<-'EOF'
+		0 6 nl-retry -n 2 -b constant:1ms nl-retry -n 3 -b constant:1ms flaky n 1 1 1 1 1 0
+		9 8 nl-retry -n 2 -b constant:1ms nl-retry -n 2 -b constant:1ms nl-retry -n 2 -b constant:1ms flaky n 9
+		1 6 nl-retry --seed 3 -n 2 -b exp:1ms..8ms nl-retry --seed 3 -n 3 -b exp:1ms..8ms flaky n 1
+		1 6 nl-retry --seed 3 -n 2 -b exp:1ms nl-retry -j decorrelated --seed 4 -n 3 -b exp:1ms..8ms sh -c 'echo "$NL_ATTEMPT/$NL_MAX_ATTEMPTS ${NL_PREV_STATUS-none}"; exec flaky n 1'
+		0 3 nl-retry -n 2 -b constant:1ms nl-retry -n 2 -b constant:1ms --on 5 flaky n 5 6 0
+	EOF
+	for m in 0 1; do
+		[ "$(jq -r 'select(.event=="nl.retry.attempt" and .depth==1) | .delay_s' 3/$m/ev | xargs -n 2 | uniq | wc -l)" = 1 ]
+	done
+	[ "$(jq -r 'select(.event=="nl.retry.attempt") | "\(.depth) \(.delay_s)"' 3/0/ev)" = "$(jq -r 'select(.event=="nl.retry.attempt") | "\(.depth) \(.delay_s)"' 3/1/ev)" ]
+}
+
+@test "SETs of an outer layer see what an inner layer made of it" {
+	composed <<-'EOF'
+		124 1 nl-retry -n 3 -b constant:1ms --on 1 nl-timeout 0.4 flaky n hang
+		0 2 nl-retry -n 3 -b constant:1ms --on signal nl-timeout -p 0.4 flaky n hang 0
+		1 1 nl-retry -n 3 -b constant:1ms nl-retry --ok 0,1 flaky n 1
+		1 3 nl-retry -n 3 -b constant:1ms nl-retry --except 1 flaky n 1
+		0 2 nl-retry -n 3 -b constant:1ms --on any nl-retry flaky n 75 0
+		0 2 nl-retry -n 3 -b constant:1ms --on rejected nl-timeout 20 flaky n 75 0
+		137 1 nl-retry -n 3 -b constant:1ms --on KILL nl-timeout 20 flaky n 137 0
+		0 2 nl-retry -n 3 -b constant:1ms --on KILL nl-timeout 20 flaky n KILL 0
+	EOF
+}
+
+@test "A usage error of an inner layer runs nothing and is never retried" {
+	composed <<-'EOF'
+		125 0 nl-retry -n 3 -b constant:1ms nl-timeout --bogus 20 flaky n 0
+		125 0 nl-retry -n 3 -b constant:1ms nl-timeout nan flaky n 0
+		125 0 nl-retry -n 3 -b constant:1ms --on any nl-timeout -k x 20 flaky n 0
+		125 0 nl-timeout 20 nl-retry -n 0 flaky n 0
+		125 0 nl-timeout 0.5 nl-retry -n 3 nl-timeout 20
+		125 0 nl-retry --on-retry 'touch n' nl-retry
+		125 0 nl-retry -n 2 nl-timeout 20 nl-retry --on 256 flaky n 0
+		125 0 nl-timeout --on-timeout 'echo >n' 20 nl-retry --events bogus flaky n 0
+	EOF
+	for k in 1 2 3 4 5 6 7 8; do
+		[ "$(wc -l <$k/1/err)" = 1 ]
+		cmp $k/1/err $k/0/err
+		[ ! -s $k/1/ev ]
+	done
+	[ "$(cat 1/1/err)" = "nl-timeout: --bogus: unknown option (try --help)" ]
+}
+
+@test "--help, --version, --complete and --left of an inner layer print and run nothing" {
+	composed <<-'EOF'
+		0 0 nl-retry -n 3 nl-timeout --help
+		0 0 nl-timeout 20 nl-retry -h
+		0 0 nl-timeout 20 nl-retry --version
+		0 0 nl-retry nl-timeout -V
+		0 0 nl-retry nl-timeout --complete
+		0 0 nl-retry nl-timeout --left
+		0 0 nl-timeout inf nl-retry --dry-run -n 3 -j none flaky n 1
+	EOF
+	[[ $(cat 1/1/out) == *nl-timeout* ]]
+	[ "$(cat 6/1/out)" = inf ]
+	[ "$(cut -f 1 7/1/out | xargs)" = "1 2 3" ]
+}
+
+@test "A stop signal during a sleep ends every layer by it, at once" {
+	composed TERM:h <<-'EOF'
+		TERM 1 nl-retry --on-retry 'echo >h' -b constant:30s flaky n 1
+		TERM 1 nl-timeout 30 nl-retry --on-retry 'echo >h' -b constant:20s flaky n 1
+		TERM 1 nl-retry -n 3 nl-timeout 30 nl-retry --on-retry 'echo >h' -b constant:20s flaky n 1
+		TERM 1 nl-retry --on-retry 'echo >h' -b constant:30s nl-timeout 30 flaky n 1
+		TERM 1 nl-retry -n 3 nl-retry -n 3 --on-retry 'echo >h' -b constant:30s flaky n 1
+	EOF
+}
+
+@test "A stop signal during an attempt forbids further ones in every layer" {
+	composed INT:out <<-'EOF'
+		INT 1 nl-retry -n 3 nl-timeout 30 flaky n hang
+		INT 1 nl-timeout 30 nl-retry -n 3 flaky n say
+		INT 1 nl-retry -n 3 -b constant:1ms nl-retry -n 3 -b constant:1ms flaky n say
+		9 1 nl-timeout 30 nl-retry -n 1 flaky n say
+		9 1 nl-timeout 30 nl-timeout 30 flaky n say
+		INT 1 nl-timeout 30 nl-timeout 30 flaky n hang
+		INT 1 nl-retry -n 3 nl-retry -n 1 flaky n say
+	EOF
+}
+
+@test "A signal that stops nothing reaches the command through every layer and forbids nothing" {
+	composed USR1:out <<-'EOF'
+		0 2 nl-retry -n 3 -b constant:1ms nl-timeout 30 flaky n hang 0
+		0 2 nl-timeout 30 nl-retry -n 3 -b constant:1ms nl-retry -n 1 flaky n hang 0
+		9 1 nl-timeout 30 nl-timeout 30 flaky n say
+	EOF
+}
+
+@test "A command gets one TERM, however many layers pass it on" {
+	composed TERM:log <<-'EOF'
+		3 - nl-timeout 30 nl-retry -n 1 nl-timeout 30 sh -c 'sigcount -t 1500 -x 3 log; grep -c ^TERM log'
+		1 - nl-timeout 30 nl-timeout 30 nl-timeout 30 sh -c 'trap "" TERM; sigcount -t 1500 log; test $(grep -c "^TERM" log) != 1'
+		4 - nl-retry -n 1 nl-retry -n 1 sigcount -t 1500 -x 4 log
+	EOF
+	for k in 2 3; do
+		for m in 0 1; do
+			[ "$(grep -c '^TERM' $k/$m/log)" = 1 ]
+		done
+	done
+}
+
+@test "A command gets one TERM from a limit, however many layers there are" {
+	composed <<-'EOF'
+		124 - nl-timeout 0.7 nl-retry -n 3 nl-timeout 30 sigcount -t 1500 log
+		124 - nl-retry -n 1 -t 0.7 nl-timeout 30 nl-timeout 30 sigcount -t 1500 log
+		124 - nl-timeout 30 nl-timeout 0.7 nl-timeout 30 sigcount -t 1500 log
+	EOF
+	for k in 1 2 3; do
+		for m in 0 1; do
+			[ "$(grep -c '^TERM' $k/$m/log)" = 1 ]
+		done
+	done
+}
+
+@test "What an attempt leaves running is left alone by the next one" {
+	composed <<-'EOF'
+		0 2 nl-retry -n 2 -b constant:1ms nl-timeout 20 sh -c 'flaky -q n 1 0; s=$?; if test $s = 1; then sleep 60 >&- 2>&- 3>&- & echo $! >pid; else kill -0 $(cat pid) && echo alive; kill -9 $(cat pid); fi; exit $s'
+		0 2 sh -c 'nl-retry -n 2 -b constant:1ms nl-timeout 0.7 sh -c "flaky -q n 1 say || { test \$? = 9 && exit 9; setsid sleep 60 >&- 2>&- 3>&- & echo \$! >pid; exit 1; }"; echo $?; kill -0 $(cat pid) && echo alive; kill -9 $(cat pid)'
+		0 2 sh -c 'nl-timeout 1.5 nl-retry -n 2 -b constant:1ms sh -c "flaky -q n 1 say || { test \$? = 9 && exit 9; setsid sleep 60 >&- 2>&- 3>&- & echo \$! >pid; exit 1; }"; echo $?; kill -0 $(cat pid) && echo alive; kill -9 $(cat pid)'
+	EOF
+	[ "$(cat 1/1/out)" = alive ]
+	[ "$(cat 2/1/out)" = $'124\nalive' ]
+}
+
+@test "--idle honours and cuts the sleeps and attempts of a retry inside" {
+	composed <<-'EOF'
+		124 1 nl-timeout -i 0.5 30 nl-retry -b constant:20s -j none flaky n 1
+		0 3 nl-timeout -i 2 30 nl-retry -n 5 -b constant:20ms flaky n 1 1 0
+		124 1 nl-timeout -i 0.5 30 nl-retry -n 5 flaky n hang
+		0 2 nl-retry -n 2 -b constant:1ms nl-timeout -i 0.5 30 flaky n hang 0
+		124 2 nl-retry -n 2 -b constant:1ms nl-timeout 30 nl-timeout -i 0.5 30 flaky n hang
+		5 - nl-timeout -i 1 30 nl-timeout -i 2 30 writer -a -n 5 -i 300 -x 5
+	EOF
+}
+
+@test "--hold and --quiet inside each other deliver once, and only a success" {
+	composed <<-'EOF'
+		0 3 nl-retry -O -n 3 -b constant:1ms nl-timeout 20 flaky n 1 1 0
+		0 4 nl-retry -O -n 2 -b constant:1ms nl-retry -O -n 2 -b constant:1ms flaky n 1 1 1 0
+		1 4 nl-retry -O -n 2 -b constant:1ms nl-retry -O -n 2 -b constant:1ms flaky n 1
+		0 2 nl-retry -O -n 2 -b constant:1ms nl-retry -n 1 flaky n 1 0
+		0 3 nl-retry -n 2 -b constant:1ms nl-retry -O -n 2 -b constant:1ms flaky n 1 1 0
+		0 2 nl-retry -q -n 2 -b constant:1ms nl-timeout 20 flaky n 1 0
+		1 2 nl-retry -q -n 2 -b constant:1ms nl-timeout 20 flaky n 1
+		1 4 nl-retry -O -n 2 -b constant:1ms nl-retry -q -n 2 -b constant:1ms flaky n 1
+		1 4 nl-retry -q -n 2 -b constant:1ms nl-retry -O -n 2 -b constant:1ms flaky n 1
+		124 1 nl-timeout 0.4 nl-retry -O flaky n hang
+		124 1 nl-timeout 20 nl-retry -q -n 1 -t 0.4 flaky n hang
+	EOF
+	[ "$(cat 1/1/out)" = "call 3" ]
+	[ "$(cat 2/1/out)" = "call 4" ]
+	[ ! -s 3/1/out ]
+}
+
+@test "Stdin reaches each attempt through any stack, from a file and from a pipe" {
+	composed <<-'EOF'
+		0 2 nl-retry -b constant:1ms nl-timeout 20 flaky n cat1 cat0
+		0 2 nl-timeout 20 nl-retry -b constant:1ms flaky n cat1 cat0
+		0 4 nl-retry -n 2 -b constant:1ms nl-retry -n 2 -b constant:1ms flaky n cat1 eat1 cat1 cat0
+		0 2 |nl-retry -b constant:1ms nl-timeout 20 flaky n cat1 cat0
+		0 2 |nl-timeout 20 nl-retry -b constant:1ms flaky n cat1 cat0
+		0 4 |nl-retry -n 2 -b constant:1ms nl-retry -n 2 -b constant:1ms flaky n cat1 eat1 cat1 cat0
+		0 4 |nl-retry -n 2 -b constant:1ms nl-timeout 20 nl-retry -n 2 -b constant:1ms nl-timeout 20 flaky n eat1 cat1 cat1 cat0
+		0 2 |nl-retry --stdin null -b constant:1ms nl-retry -n 1 flaky n cat1 cat0
+		0 2 |nl-retry --stdin replay -b constant:1ms nl-timeout -i 10 20 flaky n cat1 cat0
+		0 2 |nl-retry -n 2 -b constant:1ms nl-retry -n 1 --stdin null flaky n cat1 cat0
+		7 2 |nl-timeout 20 nl-retry --stdin inherit -n 2 -b constant:1ms flaky n cat7
+	EOF
+	[ "$(cat 1/1/out)" = $'call 1\none\ntwo\nthree\ncall 2\none\ntwo\nthree' ]
+	cmp 1/1/out 5/1/out
+}
+
+@test "--retry-if and --retry-after work around and inside other layers" {
+	composed <<-'EOF'
+		0 2 nl-retry -b constant:1ms --retry-if 'call 1' nl-timeout 20 flaky n 1 0
+		1 1 nl-retry -b constant:1ms --retry-if 'call 2' nl-timeout 20 flaky n 1 0
+		0 2 nl-timeout -i 10 20 nl-retry -b constant:1ms --retry-if 'call 1' flaky n 1 0
+		0 2 nl-retry -b constant:1ms -O --retry-if 'call 1' nl-timeout 20 flaky n 1 0
+		0 2 nl-retry -b constant:1ms -j none --retry-after hint nl-timeout 20 sh -c 'echo 0.1 >hint; exec flaky n 1 0'
+		0 2 nl-retry -n 2 -b constant:1ms nl-retry -n 1 --retry-if x flaky n 1 0
+	EOF
+}
+
+@test "Hooks run in every layer, and change no status" {
+	composed <<-'EOF'
+		3 4 nl-retry -n 2 -b constant:1ms --on-retry 'echo outer $NL_ATTEMPT >>h' --on-giveup 'echo giveup >>h' nl-retry -n 2 -b constant:1ms --on-retry 'echo inner $NL_ATTEMPT >>h' sh -c 'flaky -q n 3; s=$?; cat h 2>&1; exit $s'
+		124 2 nl-retry -n 2 -b constant:1ms nl-timeout --on-timeout 'echo hook >>h; exit 1' 0.4 flaky n hang
+		124 1 nl-timeout --on-timeout 'echo outer >>h' 0.4 nl-timeout --on-timeout 'echo inner >>h' 20 flaky n hang
+		124 1 nl-timeout --on-timeout 'echo outer >>h' 20 nl-timeout --on-timeout 'echo inner >>h' 0.4 flaky n hang
+	EOF
+	for k in 1 2 3 4; do
+		cmp $k/1/h $k/0/h
+	done
+	[ "$(cat 2/1/h)" = $'hook\nhook' ]
+	[ "$(cat 3/1/h)" = outer ]
+	[ "$(cat 4/1/h)" = inner ]
+}
+
+@test "--name, --events and NL_DEADLINE mean the same in any layer" {
+	composed <<-'EOF'
+		1 2 nl-retry --name outer -n 2 -b constant:1ms nl-timeout --name inner 20 flaky n 1
+		1 2 nl-retry -n 2 -b constant:1ms nl-timeout --events off 20 flaky n 1
+		1 2 nl-retry --events off -n 2 -b constant:1ms nl-timeout 20 flaky n 1
+		1 2 nl-retry --events ./mine -n 2 -b constant:1ms nl-timeout 20 flaky n 1
+		0 - nl-timeout 50 nl-retry -T 40 nl-timeout 30 sh -c 'nl-timeout --left | sed "s/^2[0-9]\..*/twenty/"'
+		0 - nl-timeout 30 nl-retry -T 40 nl-timeout 50 sh -c 'nl-timeout --left | sed "s/^2[0-9]\..*/twenty/"'
+	EOF
+	[ "$(cat 5/1/out)" = twenty ]
+	[ "$(cat 6/1/out)" = twenty ]
+	[ ! -s 3/1/ev ]
+	for m in 0 1; do
+		sed -n '/nl\.run/d; s/.*"event":"\([^"]*\)".*"kind":"\([^"]*\)".*/\1 \2/p' 4/$m/mine | sort >4.$m
+	done
+	cmp 4.0 4.1
+	[ -s 4.1 ]
+}
+
+@test "--verbose and --foreground do not depend on fusion" {
+	composed <<-'EOF'
+		124 1 nl-timeout -v 0.4 nl-timeout 20 flaky n hang
+		124 1 nl-timeout -f 0.4 nl-retry -n 3 flaky n hang
+		124 1 nl-retry -n 1 nl-timeout -f 0.4 flaky n hang
+		0 - nl-timeout -f 20 nl-timeout --kill group 20 nl-retry --kill tree true
+	EOF
+	[ "$(grep -c TERM 1/1/err)" = 1 ]
+	[ "$(grep -c TERM 1/0/err)" = 1 ]
+}
+
+@test "A word with a slash is a foreign command" {
+	ln -s "$NL_BIN/nl-timeout" nl-timeout
+	run -7 nl-retry -n 2 -b constant:1ms ./nl-timeout 20 sh -c 'exit 7'
+	[ "$(jq -r 'select(.event=="nl.request.failure") | .run' "$NL_EVENTS" | sort -u | wc -l)" = 3 ]
+	NL_EVENTS=off run -125 nl-retry -n 2 -b constant:1ms ./nl-timeout --bogus
+}
+
+@test "Fused layers are one process, NL_FUSE=0 makes a chain" {
+	NL_FUSE=1 run -0 nl-retry nl-timeout 20 nl-retry true
+	[ "$(jq -r .run "$NL_EVENTS" | sort -u | wc -l)" = 1 ]
+	: >"$NL_EVENTS"
+	NL_FUSE=0 run -0 nl-retry nl-timeout 20 nl-retry true
+	[ "$(jq -r .run "$NL_EVENTS" | sort -u | wc -l)" = 3 ]
+}
+
+@test "60 random stacks, first part, end alike fused and nested" {
+	random 1 60
+}
+
+@test "60 random stacks, second part, end alike fused and nested" {
+	random 2 60
+}
+
+@test "60 random stacks, third part, end alike fused and nested" {
+	random 3 60
+}
+
+@test "60 random stacks, fourth part, end alike fused and nested" {
+	random 4 60
+}

@@ -1,0 +1,103 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# mutants.sh - does anybody notice?  Builds the library with each promise of
+# lib/mut.h broken and runs the test that guards it: that test must fail, and
+# must pass on the library as it is.  `make mutants` says how things are built;
+# MUTANTS='NAME...' takes only these, NL_JOBS (2) at a time.
+#
+# Words of CC, FLAGS and LINK are split on purpose:
+# shellcheck disable=SC2086
+set -u
+cd "$(dirname "$0")/.." || exit
+out=build/mutants
+
+# NAME COMMAND: one row per name of lib/mut.h; @ is where the programs are.
+table() {
+	cat <<-'EOF'
+	NO_SUBREAPER        bats fault.bats 'The limit ends descendants in other groups'
+	NO_DEATHSIG         bats signal.bats 'is killed by SIGKILL its command dies'
+	ANY_PARENT          sweep -c spawning -l 0
+	REAPS_FIRST         env FAULT=2:any:0:EIO @/faults_test
+	SIGNALS_TWICE       bats signal.bats 'The signal of a limit reaches the command once, through'
+	NOT_TOLD            bats retry.bats 'Told to stop during an attempt'
+	UNKNOWN_IS_0        bats fault.bats 'status of a command cannot be learnt'
+	ADOPTS_DAEMONS      bats fault.bats 'A daemon that an earlier attempt left'
+	SLEEPS_PAST_LIMIT   policy
+	SLEEPS_THROUGH_IDLE policy
+	ANY_OWNER           policy
+	NO_CAP              policy
+	KEEPS_HELD          env FAULT=6:any:0:EIO @/faults_test
+	HALF_REPLAY         env FAULT=8:pwrite:1:EIO+ @/faults_test
+	OUR_MASK            bats transparent.bats 'A command inherits signals'
+	OUR_SIGCHLD         bats transparent.bats 'SIGCHLD ignored at the start'
+	RAW_TEXT            bats signal.bats 'Hostile names of commands'
+	EOF
+}
+
+# The library's own objects, but those that NAME is in.
+build() {
+	d=$out/$1
+	rm -rf "$d"
+	mkdir -p "$d/bin"
+	grep -l "MUTANT($1)" lib/*.c | while read -r c; do
+		$CC $FLAGS -UMUT -DMUT="MUT_$1" -c -o "$d/$(basename "$c" .c).o" "$c" || exit
+	done || return
+	for p in nl-retry nl-timeout; do
+		$CC $FLAGS -o "$d/bin/$p" "$O/obj/bin/$p.o" "$d"/*.o "$O/libninelives.a" $LINK || return
+	done
+	for p in policy_test faults_test; do
+		$CC $FLAGS -o "$d/$p" "$O/obj/tests/sim/$p.o" "$d"/*.o "$O/libfake.a" "$O/libninelives.a" $LINK || return
+	done
+}
+
+# bats FILE NAME, sweep ARG..., policy: on the programs in $at.
+bats() {
+	env --default-signal setsid bats -f "$2" "tests/$1" </dev/null
+}
+sweep() {
+	"$NL_AID/sweep" "$@"
+}
+policy() {
+	SIM_SEED=1 SIM_CASES=20000 "$at/policy_test"
+}
+
+try() {
+	at=$1 NL_BIN=$PWD/$1/bin
+	export NL_BIN
+	eval "$(printf %s "$2" | sed "s,@,$at,g")"
+}
+
+judge() {
+	name=$1 test=$2
+	mkdir -p "$out"
+	if ! build "$name" >"$out/$name.log" 2>&1; then
+		echo "BROKEN   $name: does not build, see $out/$name.log"
+		return 1
+	fi
+	if ! (try "$O/unmutated" "$test") >"$out/$name.log" 2>&1; then
+		echo "BROKEN   $name: its test fails anyway: $test"
+		return 1
+	fi
+	if (try "$out/$name" "$test") >"$out/$name.log" 2>&1; then
+		echo "SURVIVES $name: $test"
+		return 1
+	fi
+	echo "killed   $name"
+}
+
+: "${O:?make mutants}" "${CC:?}" "${FLAGS:?}" "${LINK?}"
+NL_ROOT=$PWD NL_AID=$PWD/$O/aid BATS_TEST_TIMEOUT=20 LC_ALL=C.UTF-8
+export NL_ROOT NL_AID BATS_TEST_TIMEOUT LC_ALL
+if [ "${1-}" = --judge ]; then
+	judge "$2" "$(table | sed -n "s/^$2 *//p")"
+	exit
+fi
+rm -rf "$out" "$O/unmutated"
+mkdir -p "$O/unmutated"
+ln -s ../bin ../unit/policy_test ../unit/faults_test "$O/unmutated"
+rows=$(table | awk '{ print $1 }')
+sed -n 's/^	MUT_\([A-Z_0-9]*\).*/\1/p' lib/mut.h | while read -r name; do
+	echo "$rows" | grep -qx "$name" || { echo "no test for $name"; exit 1; }
+done || exit
+for name in ${MUTANTS:-$rows}; do echo "$name"; done | xargs -P "${NL_JOBS:-2}" -n 1 "$0" --judge

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lines.c - the command lines of the sweep.  Each takes another way through the
+ * supervisor, alone and fused.  Commands that outlive a limit sleep 2 s: longer
+ * than the limit, shorter than what counts as a hang, so that a wrapper which
+ * cannot kill is not one which hangs.
+ */
+#include "sweep.h"
+
+const struct line lines[] = {
+	{ .cmd = "nl-timeout 5 true0", .child = true },
+	{ .cmd = "nl-timeout 5 true0 3", .status = 3, .child = true },
+	{ .cmd = "nl-timeout .1 sleep 2", .status = 124, .child = true },
+	{ .cmd = "nl-timeout -p .1 sleep 2", .status = 143 },
+	{ .cmd = "nl-timeout -k .1 .1 sh -c 'trap \"\" TERM; sleep 2; :'", .status = 124, .also = 137, .tree = true },
+	{ .cmd = "nl-timeout --idle .1 5 sleep 2", .status = 124, .child = true },
+	{ .cmd = "nl-timeout 5 no-such-command", .status = 127 },
+	{ .cmd = "timeout .1 sleep 2", .status = 124 },
+	{ .cmd = "nl-retry -n2 -b constant:0 true0 3", .status = 3, .child = true },
+	{ .cmd = "nl-retry -n2 -b constant:50ms -j none -T 5 true0 3", .status = 3 },
+	{ .cmd = "nl-retry -n3 -t .1 -T .15 -b constant:0 sleep 2", .status = 124 },
+	{ .cmd = "nl-retry -O echo held", .out = "held\n" },
+	{ .cmd = "nl-retry -q -n2 -b constant:0 sh -c 'echo out; echo err >&2; exit 3'", .out = "out\n", .status = 3 },
+	{ .cmd = "nl-retry -n2 -b constant:0 --retry-if nothing sh -c 'echo some; exit 3'", .out = "some\n", .status = 3 },
+	{ .cmd = "nl-retry -n3 -b constant:0 sh -c 'cat; exit $((3 - NL_ATTEMPT))'", .in = "fed", .out = "fed\nfed\nfed\n", .also = 2 },
+	{ .cmd = "nl-retry -O -n2 -b constant:0 sh -c 'cat; exit $((2 - NL_ATTEMPT))'", .in = "fed", .out = "fed\n", .also = 1 },
+	{ .cmd = "nl-timeout .25 nl-retry -n3 -b constant:0 nl-timeout .1 sleep 2", .status = 124 },
+	{ .cmd = "nl-timeout 5 nl-retry -O -n2 -b constant:0 nl-timeout 5 echo held", .out = "held\n" },
+	{ .env = "NL_EVENTS=./ev", .cmd = "nl-retry -n2 -b constant:0 nl-timeout 5 true0 3", .status = 3, .child = true },
+	{ .env = "NL_EVENTS=./ev|stderr@debug", .cmd = "nl-timeout .1 sleep 2", .status = 124 },
+	{ .env = "NL_FUSE=0", .cmd = "nl-timeout 5 nl-retry -n2 -b constant:0 nl-timeout .1 sleep 2", .status = 124 },
+};
+
+const size_t nlines = sizeof lines / sizeof *lines;
