@@ -36,6 +36,7 @@ struct child {
 	bool ended, reaped, known;      /* it is over; it is reaped; ws holds */
 	bool stopping, killed, lost;    /* lost: it could not be killed */
 	bool paused;                    /* by us, as we were */
+	bool blind;                     /* /proc is not there, or shows another pid namespace */
 	bool verbose;                   /* of whoever stops it */
 	enum nl_kill kill;
 	int ws;
@@ -111,6 +112,8 @@ static void say_sending(struct child *c, int sig)
  * it is a zombie. */
 static unsigned tree(struct child *c, bool shallow, struct nl_proc *list)
 {
+	if (c->blind)
+		return 0;
 	unsigned n = nl_proc_tree(c->run->os, c->run->pid, c->before, c->befores, shallow, list, TREE), k = 0;
 	for (unsigned i = 0; i < n; i++) {
 		if (list[i].state == 'Z' || list[i].state == 'X')
@@ -149,6 +152,7 @@ static void stop(struct child *c, int sig, nl_time now)
 	c->sent |= sig ? NL_SIGBIT(sig) : 0;
 	say_sending(c, sig);
 	if (!c->stopping) {
+		c->blind = !nl_proc_is_ours(c->run->os);
 		c->stopping = true;
 		c->kill_at = nl_after(now, c->q->stop.grace);
 	}
@@ -176,6 +180,8 @@ static void kill_all(struct child *c, nl_time now)
 	}
 	if (c->group)
 		os->kill(-c->pid, SIGKILL);
+	if (c->blind && c->run->pid == 1)
+		os->kill(-1, SIGKILL);          // All of our namespace but us.
 	for (unsigned pass = 0, last = 0; pass < 20; pass++) {
 		unsigned n = tree(c, false, list);
 		for (unsigned i = 0; i < n; i++)        // A stopped process forks no more.
@@ -285,6 +291,28 @@ static void supervise(struct child *c)
 	}
 }
 
+/* The same for the first process of a pid namespace that cannot see it:
+ * everybody else there is ours. */
+static void finish_as_init(struct child *c)
+{
+	const struct nl_os *os = c->run->os;
+	int ws;
+	reap(c);
+	os->kill(-1, SIGTERM);
+	os->kill(-1, SIGCONT);
+	for (nl_time now = nl_now(c->run); !c->killed || now < c->give_up_at; now = nl_now(c->run)) {
+		siginfo_t si;
+		pid_t r;
+		while ((r = os->wait(-1, &ws, WNOHANG)) > 0)
+			;
+		if (r < 0 || (c->q->stop.grace == NL_NEVER && !c->killed))
+			break;
+		if (now >= c->kill_at)
+			kill_all(c, now);
+		wait_some(c, nl_after(now, 10 * NL_MS), &si);
+	}
+}
+
 /* The command is over and was stopped: nobody of its tree survives it. */
 static void finish(struct child *c)
 {
@@ -367,7 +395,7 @@ struct nl_outcome nl_child(struct nl_run *run, const struct nl_req *q, struct nl
 	}
 	supervise(&c);
 	if (c.stopping && !c.lost && !run->compat && c.kill != NL_KILL_COMMAND)
-		finish(&c);
+		(c.blind && run->pid == 1 ? finish_as_init : finish)(&c);
 	if (!c.reaped && !c.lost)
 		reap(&c);
 	if (c.lost)

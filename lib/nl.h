@@ -114,6 +114,7 @@ struct nl_layer {
 	const char *name;               /* "retry": the tool is nl-retry, the kind is retry */
 	const char *usage;              /* operands and options, one line, after the name */
 	const char *about;              /* one sentence */
+	const char *gnu;                /* letters of the options of the tool that it stands in for, or NULL */
 	const struct nl_opt *opts;      /* opt.h */
 	size_t size;                    /* of the instance */
 	/* Takes the operands off *argv and checks options against each other. */

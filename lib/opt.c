@@ -38,10 +38,11 @@ static bool takes_value(const struct nl_opt *o)
 	return o->type != NL_FLAG && o->type != NL_ACTION;
 }
 
-/* The tools that we stand in for have neither words nor strings, and no hidden options. */
-static bool is_foreign(const struct nl_opt *o)
+bool nl_opt_is_gnu(const struct nl_layer *layer, const struct nl_opt *o)
 {
-	return !o->help || o->type == NL_WORD || o->type == NL_STR || o->type == NL_NAME;
+	if (o->type == NL_ACTION)
+		return o->help;
+	return layer->gnu && o->letter && strchr(layer->gnu, o->letter);
 }
 
 /* One command line being read. */
@@ -220,7 +221,7 @@ static enum nl_opt_result read_long(struct reader *r, const char *name)
 	const char *value = name[len] ? name + len + 1 : NULL;
 
 	for (const struct nl_opt *o = NULL; (o = nl_opt_next(r->svc->layer, o)); ) {
-		if (strncmp(o->name, name, len) || (r->gnu && is_foreign(o)))
+		if (strncmp(o->name, name, len) || (r->gnu && !nl_opt_is_gnu(r->svc->layer, o)))
 			continue;
 		if (!o->name[len]) {
 			found = o, other = NULL;
@@ -248,8 +249,11 @@ static enum nl_opt_result read_letters(struct reader *r, const char *p)
 	while (*p) {
 		const struct nl_opt *o = NULL;
 		char letter = *p++;
-		while ((o = nl_opt_next(r->svc->layer, o)) && (o->letter != letter || (r->gnu && is_foreign(o))))
-			;
+		while ((o = nl_opt_next(r->svc->layer, o))) {
+			bool ours = r->gnu && (o->type == NL_ACTION || !nl_opt_is_gnu(r->svc->layer, o));
+			if (o->letter == letter && !ours)
+				break;
+		}
 		if (!o)
 			return unknown_letter(r, letter);
 		if (takes_value(o) && !*p && !*r->argv)

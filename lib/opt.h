@@ -53,6 +53,10 @@ const struct nl_opt *nl_opt_next(const struct nl_layer *, const struct nl_opt *)
 
 enum nl_opt_result { NL_OPT_OK, NL_OPT_HELP, NL_OPT_VERSION, NL_OPT_COMPLETE, NL_OPT_ERROR };
 
+/* Has the tool that the layer stands in for this option too?  (Of --help and
+ * --version it has the long names.) */
+bool nl_opt_is_gnu(const struct nl_layer *, const struct nl_opt *);
+
 /* Takes the options off *argv into the instance.  Stops at the first operand
  * and behind "--".  gnu: for tools called as timeout; durations by GNU's
  * grammar alone, errors in GNU's words, of the common options only --help and
@@ -64,7 +68,7 @@ enum nl_opt_result nl_opt_parse(struct nl_svc *, char ***argv, bool gnu, struct 
 int nl_opt_set(struct nl_svc *, const char *key, const char *value, struct nl_err *);
 
 /* Text into buf, always terminated; returns the length that it wanted. */
-size_t nl_opt_help(const struct nl_layer *, const char *tool, char *buf, size_t size);
+size_t nl_opt_help(const struct nl_layer *, const char *tool, bool gnu, char *buf, size_t size);
 size_t nl_opt_complete(const struct nl_layer *, char *buf, size_t size);  /* -x<TAB>ARG<TAB>help, --name[=]<TAB>ARG<TAB>help */
 size_t nl_opt_config(const struct nl_svc *, char *buf, size_t size);      /* name=value …, no user text */
 

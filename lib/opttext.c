@@ -296,19 +296,19 @@ static void put_option(struct text *t, const struct nl_opt *o)
 	puts_to(t, "\n");
 }
 
-size_t nl_opt_help(const struct nl_layer *layer, const char *tool, char *buf, size_t size)
+size_t nl_opt_help(const struct nl_layer *layer, const char *tool, bool gnu, char *buf, size_t size)
 {
 	struct text t = { buf, size, 0 };
 
 	puts_to(&t, "Usage: ");
 	puts_to(&t, tool);
 	puts_to(&t, " ");
-	(void)put_words(&t, t.n, t.n, layer->usage);
+	(void)put_words(&t, t.n, t.n, gnu ? "[OPTION]... DURATION COMMAND [ARG]..." : layer->usage);
 	puts_to(&t, "\n");
 	(void)put_words(&t, 0, 0, layer->about);
 	puts_to(&t, "\n\n");
 	for (const struct nl_opt *o = NULL; (o = nl_opt_next(layer, o)); )
-		if (o->help)
+		if (o->help && (!gnu || nl_opt_is_gnu(layer, o)))
 			put_option(&t, o);
 	return finish(&t);
 }

@@ -5,6 +5,8 @@
  */
 #include "parse.h"
 
+#include "os.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <float.h>
@@ -186,7 +188,7 @@ static int realtime_signal(const char *text, int base, char sign)
 		return base;
 	if (*text != sign)
 		return -1;
-	const char *end = read_digits(text + 1, (uint64_t)(SIGRTMAX - SIGRTMIN), &n);
+	const char *end = read_digits(text + 1, (uint64_t)(NL_NSIG - NL_RTMIN), &n);
 	if (!end || *end)
 		return -1;
 	return sign == '+' ? base + (int)n : base - (int)n;
@@ -203,9 +205,9 @@ static int find_signal(const char *text)
 	if (!strncasecmp(text, "SIG", 3))
 		text += 3;
 	if (!strncasecmp(text, "RTMIN", 5))
-		return realtime_signal(text + 5, SIGRTMIN, '+');
+		return realtime_signal(text + 5, NL_RTMIN, '+');
 	if (!strncasecmp(text, "RTMAX", 5))
-		return realtime_signal(text + 5, SIGRTMAX, '-');
+		return realtime_signal(text + 5, NL_NSIG, '-');
 	for (size_t i = 0; i < LEN(signal_names); i++)
 		if (*text && !strcasecmp(text, signal_names[i]))
 			return (int)i;
@@ -229,14 +231,14 @@ const char *nl_signal_name(int sig, char buf[16])
 {
 	if (sig >= 0 && sig < (int)LEN(signal_names) && *signal_names[sig])
 		return signal_names[sig];
-	if (sig < SIGRTMIN || sig > SIGRTMAX)
+	if (sig < NL_RTMIN || sig > NL_NSIG)
 		(void)snprintf(buf, 16, "%d", sig);
-	else if (sig == SIGRTMIN || sig == SIGRTMAX)
-		(void)snprintf(buf, 16, "%s", sig == SIGRTMIN ? "RTMIN" : "RTMAX");
-	else if (sig - SIGRTMIN <= SIGRTMAX - sig)
-		(void)snprintf(buf, 16, "RTMIN+%d", sig - SIGRTMIN);
+	else if (sig == NL_RTMIN || sig == NL_NSIG)
+		(void)snprintf(buf, 16, "%s", sig == NL_RTMIN ? "RTMIN" : "RTMAX");
+	else if (sig - NL_RTMIN <= NL_NSIG - sig)
+		(void)snprintf(buf, 16, "RTMIN+%d", sig - NL_RTMIN);
 	else
-		(void)snprintf(buf, 16, "RTMAX-%d", SIGRTMAX - sig);
+		(void)snprintf(buf, 16, "RTMAX-%d", NL_NSIG - sig);
 	return buf;
 }
 

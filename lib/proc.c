@@ -32,7 +32,7 @@ static ssize_t slurp(const struct nl_os *os, const char *path, char *buf, size_t
 int nl_proc_read(const struct nl_os *os, pid_t pid, struct nl_proc *p)
 {
 	char path[40], buf[1024];
-	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	snprintf(path, sizeof path, pid ? "/proc/%d/stat" : "/proc/self/stat", (int)pid);
 	ssize_t n = slurp(os, path, buf, sizeof buf);
 	if (n <= 0)
 		return n < 0 ? (int)n : -ESRCH;
@@ -49,13 +49,19 @@ int nl_proc_read(const struct nl_os *os, pid_t pid, struct nl_proc *p)
 		len = sizeof p->comm - 1;
 	memcpy(p->comm, open + 1, len);
 	p->comm[len] = '\0';
-	p->pid = pid, p->ppid = ppid, p->pgrp = pgrp, p->start = start;
+	p->pid = atoi(buf), p->ppid = ppid, p->pgrp = pgrp, p->start = start;
 	return 0;
 }
 
 bool nl_proc_is_nl(const struct nl_proc *p)
 {
 	return !strncmp(p->comm, "nl-", 3);
+}
+
+bool nl_proc_is_ours(const struct nl_os *os)
+{
+	struct nl_proc self;
+	return nl_proc_read(os, 0, &self) == 0 && self.pid == os->pid();
 }
 
 /* Calls each() with every number that names an entry of a directory. */

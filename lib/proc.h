@@ -14,7 +14,8 @@ struct nl_proc {
 	char comm[16];
 };
 
-/* 0, or -errno when the process is gone or /proc is not there. */
+/* 0, or -errno when the process is gone or /proc is not there.  pid 0: this
+ * process, by the number that /proc knows it by. */
 int nl_proc_read(const struct nl_os *, pid_t, struct nl_proc *);
 
 /* A supervisor of ours: it passes signals on by itself. */
@@ -22,6 +23,9 @@ bool nl_proc_is_nl(const struct nl_proc *);
 
 /* The direct children of pid, at most max; -errno when they cannot be known. */
 int nl_proc_children(const struct nl_os *, pid_t pid, pid_t *list, unsigned max);
+
+/* Does /proc show our pid namespace?  Else its numbers are other processes'. */
+bool nl_proc_is_ours(const struct nl_os *);
 
 /* The descendants of root, parents first, without the children of root in
  * skip[] and their descendants; shallow: not below another supervisor of ours.

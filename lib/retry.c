@@ -244,13 +244,14 @@ static struct nl_outcome attempt(struct call *c, nl_time *began, nl_time *cut, s
 }
 
 /* Output that was kept until now.  Changes the outcome if it cannot be delivered. */
-static struct nl_outcome deliver(struct call *c, int i, struct nl_outcome o)
+static struct nl_outcome deliver(struct call *c, int i, struct nl_outcome o, const char **word)
 {
 	struct nl_spool *s = &c->hold[i].spool;
 	int error = 0;
 	if (s->len == 0 && !s->broken)
 		return o;
 	enum nl_why why = s->broken ? NL_RAN : nl_copy(c->run, &c->q, s, c->hold[i].tap.next, &error);
+	*word = why == NL_DEADLINE ? "deadline" : why == NL_CANCELLED ? "stopped" : error || s->broken ? "output" : *word;
 	if (why == NL_DEADLINE && c->run->fired == &c->r->svc)
 		return (struct nl_outcome){ NL_EXIT(NL_EX_TIMEOUT), NL_RAN };
 	if (why != NL_RAN)
@@ -327,7 +328,10 @@ static const char *reason_against(struct call *c)
 {
 	if (c->r->attempts.n && c->k >= c->r->attempts.n)
 		return "max_attempts";
-	return nl_stdin_spent(c->run, &c->in);
+	const char *why = nl_stdin_spent(c->run, &c->in);
+	if (why && !strcmp(why, "spool"))
+		nl_degraded(c->run, c->of, "spool", "the input could not be kept for another attempt");
+	return why;
 }
 
 /* The status when work is left undone because we were told to stop, or an
@@ -424,8 +428,8 @@ static struct nl_outcome retry_call(struct nl_svc *svc, struct nl_run *run, stru
 	bool success = !strcmp(why, "success");
 	for (int i = 0; i < 2; i++)
 		if (r->quiet ? !success : success)
-			o = deliver(&c, i, o);
-	success = success && judge(r, o) == SUCCESS;
+			o = deliver(&c, i, o, &why);
+	success = success && !strcmp(why, "success");
 	if (!success)
 		tell_exhausted(&c, o, why);
 	if (!success && r->on_giveup)

@@ -105,7 +105,8 @@ void nl_deadline_text(struct nl_run *run, nl_time deadline, char buf[96])
 	char boot[40];
 	struct nl_proc self = { 0 };
 	nl_boot_id(run->os, boot);
-	nl_proc_read(run->os, run->pid, &self);         // start stays 0: nobody believes such a deadline.
+	if (nl_proc_read(run->os, 0, &self) < 0 || self.pid != run->pid)
+		self.start = 0;                         // /proc is another namespace's: nobody believes a 0.
 	snprintf(buf, 96, "%lld:%s:%d:%llu", (long long)deadline, boot, (int)run->pid, (unsigned long long)self.start);
 }
 

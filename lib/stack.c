@@ -37,13 +37,13 @@ static struct nl_outcome text_call(struct nl_svc *svc, struct nl_run *run, struc
 	struct text *t = (struct text *)svc;
 	char tool[32];
 	int error;
-	snprintf(tool, sizeof tool, "nl-%s", t->of->name);
+	snprintf(tool, sizeof tool, svc->gnu ? "%s" : "nl-%s", t->of->name);
 	if (t->what == NL_OPT_VERSION)
 		snprintf(t->buf, sizeof t->buf, "%s (Nine Lives) %s\n", tool, NL_VERSION);
 	else if (t->what == NL_OPT_COMPLETE)
 		nl_opt_complete(t->of, t->buf, sizeof t->buf);
 	else
-		nl_opt_help(t->of, tool, t->buf, sizeof t->buf);
+		nl_opt_help(t->of, tool, svc->gnu, t->buf, sizeof t->buf);
 	nl_put(run, &q, nl_chain(run, &q, 0), t->buf, strlen(t->buf), &error);
 	return (struct nl_outcome){ error ? NL_EXIT(NL_EX_FAIL) : 0, NL_RAN };
 }
@@ -96,7 +96,7 @@ static struct nl_svc *about(const struct nl_layer *layer, enum nl_opt_result wha
 	if (!t)
 		return NULL;
 	t->of = layer, t->what = what;
-	t->svc.cmd = layer->name;
+	t->svc.cmd = layer->name, t->svc.gnu = line->gnu;
 	return &t->svc;
 }
 

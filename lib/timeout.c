@@ -169,6 +169,7 @@ const struct nl_layer nl_timeout = {
 	.usage = "[-fpv] [-k DURATION] [-s SIGNAL] [-i DURATION] [--kill group|tree] [--on-timeout COMMAND] "
 	         "DURATION COMMAND [ARG]...",
 	.about = "Stop COMMAND, and everything that it started, after DURATION.",
+	.gnu = "fkpsv",
 	.opts = options,
 	.size = sizeof(struct timeout),
 	.init = timeout_init,

@@ -29,8 +29,10 @@ static int usage_error(const char *tool, bool gnu, const struct nl_err *err)
 {
 	char text[512];
 	int n = snprintf(text, sizeof text, "%s: %s\n", tool, err->msg);
+	if (gnu && !strncmp(err->msg, "missing ", 8))
+		n = 0;
 	if (gnu)
-		n = snprintf(text, sizeof text, "%s: %s\nTry '%s --help' for more information.\n", tool, err->msg, tool);
+		n += snprintf(text + n, sizeof text - (size_t)n, "Try '%s --help' for more information.\n", tool);
 	if (n > 0 && write(2, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1) < 0)
 		return NL_EX_FAIL;              // Nobody to tell.
 	return NL_EX_FAIL;

@@ -97,6 +97,14 @@ readme_block() {
 	done
 }
 
+@test "--report writes what nl-retry(1) says" {
+	sed -n '/^\.It Fl -report/,/^\.It Fl -dry-run/{/^\.Va/{s/^\.Va//;s/,/\n/g;p;};}' "$root/man/nl-retry.1" | grep -o '[a-z_]*' | sort -u >page
+	nl-retry --report one -n2 -b const:1ms sh -c 'exit 3' || :
+	nl-retry --report two -n2 -b const:1ms sh -c 'kill -TERM $$' || :
+	jq -r 'keys[], .last[0, 1, 2] | if type == "object" then keys[] else . end | strings' one two | sort -u >report
+	diff page report
+}
+
 @test "SYNOPSIS is the usage line of --help" {
 	for tool in nl-retry nl-timeout; do
 		mandoc -Tascii -O width=1000 "$root/man/$tool.1" | col -b | awk '/^SYNOPSIS/ { on = 1; next } /^[A-Z]/ { on = 0 } on' |

@@ -17,7 +17,7 @@ table() {
 	cat <<-'EOF'
 	NO_SUBREAPER        bats fault.bats 'The limit ends descendants in other groups'
 	NO_DEATHSIG         bats signal.bats 'is killed by SIGKILL its command dies'
-	ANY_PARENT          sweep -c spawning -l 0
+	ANY_PARENT          sweep -c spawning -l 2
 	REAPS_FIRST         env FAULT=2:any:0:EIO @/faults_test
 	SIGNALS_TWICE       bats signal.bats 'The signal of a limit reaches the command once, through'
 	NOT_TOLD            bats retry.bats 'Told to stop during an attempt'
@@ -75,15 +75,20 @@ judge() {
 		echo "BROKEN   $name: does not build, see $out/$name.log"
 		return 1
 	fi
-	if ! (try "$O/unmutated" "$test") >"$out/$name.log" 2>&1; then
+	# A busy machine may make a good one fail, or be too slow to see a bad one.
+	for i in 1 2 3; do
+		! (try "$O/unmutated" "$test") >"$out/$name.log" 2>&1 || i=0
+		[ $i != 0 ] || break
+	done
+	if [ $i != 0 ]; then
 		echo "BROKEN   $name: its test fails anyway: $test"
 		return 1
 	fi
-	if (try "$out/$name" "$test") >"$out/$name.log" 2>&1; then
-		echo "SURVIVES $name: $test"
-		return 1
-	fi
-	echo "killed   $name"
+	for i in 1 2 3; do
+		(try "$out/$name" "$test") >"$out/$name.log" 2>&1 || { echo "killed   $name"; return 0; }
+	done
+	echo "SURVIVES $name: $test"
+	return 1
 }
 
 : "${O:?make mutants}" "${CC:?}" "${FLAGS:?}" "${LINK?}"

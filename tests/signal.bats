@@ -446,7 +446,7 @@ hostile=($'a\n{"ev":"fake"}\e]0;x\a\xff' $'\xed\xa0\x80' $'\u2028\u2029' $'\x7f'
 		run -127 nl-retry "./no/$name"
 		plain <<<"$output"
 		[ "${#lines[@]}" -le 2 ]
-		run -125 nl-timeout "$name" true
+		run -125 nl-timeout "x$name" true
 		plain <<<"$output"
 	done
 	[ ! -e pwned ]

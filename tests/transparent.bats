@@ -186,7 +186,7 @@ closed() (
 	by_limit log timeout -s KILL 10 unshare -pf --kill-child nl-timeout -k 0.5 LIMIT spawner -d log session daemon
 }
 
-@test "A command that cannot be run is not tried again" {
+@test "A command that cannot be run is 126 or 127 at once, whatever wraps it" {
 	local t
 	echo 'echo not a program' >noformat
 	cp "$(type -P true)" busy

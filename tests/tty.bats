@@ -121,7 +121,7 @@ stacks=("nl-timeout 60" "nl-retry -n 5 -b constant:1ms" "nl-timeout 60 nl-retry 
 	[ "$(grep -c TERM log)" = 0 ]
 }
 
-@test "Ctrl-\\ ends the command and nl-timeout by QUIT" {
+@test "The QUIT key ends the command and nl-timeout by that signal" {
 	run -0 pty nl-timeout 60 sh job <<-'EOF'
 		expect ready
 		send ^\

@@ -43,13 +43,14 @@ one() {
 	wait
 }
 
-# What an event says of behaviour, and nothing of time.
+# What each layer says of its calls.  Not when, and not how an inner command
+# ended: a process hides from the one around it why it was stopped.
 said() {
 	sed -n '/"event":"nl\.run\./d
-		s/"cmd":"[^"]*",//
-		s/.*"event":"\([^"]*\)".*"kind":"\([^"]*\)".*"depth":\([0-9]*\).*"mono_us":[0-9]*/\1 \2 \3/
-		s/"[a-z_]*_s":[0-9.]*//g
-		s/,,*/ /gp' "$1" | sort
+		s/"reason":"limit",//
+		s/.*"event":"\([^"]*\)".*"kind":"\([^"]*\)".*"depth":\([0-9]*\),"mono_us":[0-9]*\(.*\)/\1 \2 \3\4/
+		s/"\(cmd\|signal\|err\)":"[^"]*"\|"\(exit\|killed\|[a-z_]*_s\)":[0-9a-z.]*//g
+		s/[,}][,}]*/ /gp' "$1" | sort
 }
 
 (one 1) &

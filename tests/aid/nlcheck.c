@@ -49,7 +49,7 @@ static const struct { const char *name; enum nl_json_type type; const char *patt
 	[EXIT] = { "an exit status", NL_JSON_NUMBER, "^(0|[1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-5])$" },
 	[SIGNAL] = { "a signal without SIG", NL_JSON_STRING, "^(([A-RT-Z]|S[A-HJ-Z])[A-Z0-9]*([+-][0-9]+)?|[0-9]{1,2})$" },
 	[ERR] = { "an err", NL_JSON_STRING, "^(exit_[0-9]{1,3}|signal_[A-Z0-9+-]+|timeout|rejected|spawn|deadline)$" },
-	[RETRY_END] = { "a reason to stop", NL_JSON_STRING, "^(max_attempts|deadline|not_retryable|stdin|spool|stopped)$" },
+	[RETRY_END] = { "a reason to stop", NL_JSON_STRING, "^(max_attempts|deadline|not_retryable|stdin|spool|output|stopped)$" },
 	[TIMEOUT_CAUSE] = { "limit or idle", NL_JSON_STRING, "^(limit|idle)$" },
 };
 _Static_assert(COUNT(form) == FORMS, "every form has its row");

@@ -13,7 +13,7 @@
  *	session  leads a session of its own, as by setsid(1)
  *	daemon   double fork: a new session, its parent gone
  *	hydra    on TERM starts a successor in a new session and exits
- *	runner   starts its successor every 10 ms and exits, for 20 s
+ *	runner   starts its successor every 10 ms and exits, for 20 s, with a line each
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -81,9 +81,11 @@ static void runner(int ready)
 {
 	const struct timespec step = { .tv_nsec = 10000000 };
 
-	note("runner");
-	close(ready);
 	for (int i = 0; i < 2000; i++) {
+		note("runner");
+		if (ready >= 0)
+			close(ready);
+		ready = -1;
 		nanosleep(&step, NULL);
 		if (fork() != 0)
 			_exit(0);

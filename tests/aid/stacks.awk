@@ -4,8 +4,8 @@
 # over a flaky command, one a line.
 #
 # What happens must not depend on how fast it happens: a command ends at once
-# or never, limits are 0.4 s around the command, 30 s or none further out, and
-# at most one of 1 s (between two multiples of 0.4) where nothing is deaf.
+# or never, limits are 0.6 s around the command, 30 s or none further out, and
+# at most one of 1.5 s (between two multiples of 0.6) where nothing is deaf.
 
 function rnd(n) {
 	# Lehmer's, whole numbers below 2^53 in every awk.
@@ -51,7 +51,7 @@ function retry(innermost,    s) {
 	if (!rnd(5))
 		s = s " -s " pick("TERM INT USR1")
 	if (innermost && hangs)
-		s = s " -t 0.4 -k 0.1"
+		s = s " -t 0.6 -k 0.1"
 	else if (!rnd(5))
 		s = s " -t 30"
 	return s
@@ -68,12 +68,12 @@ function limit(innermost,    s) {
 	if (!rnd(5))
 		s = s " -i 30"
 	if (innermost && hangs)
-		return s " -k 0.1 0.4"
+		return s " -k 0.1 0.6"
 	if (!rnd(4))
 		s = s " -k " pick("1 5 inf")
 	if (hangs && !deaf && !short && !rnd(3)) {
 		short = 1
-		return s " 1"
+		return s " 1.5"
 	}
 	return s " " pick("30 30s inf 0 1h")
 }

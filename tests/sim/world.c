@@ -92,7 +92,7 @@ static struct nl_outcome leaf_call(struct nl_svc *svc, struct nl_run *run, struc
 			w.now = w.plan->stop_at > w.now ? w.plan->stop_at : w.now, w.told = true;
 			nl_told(run, w.plan->stop_sig, w.now);
 			if (o.why == NL_RAN)
-				o.why = run->stop_why, kill_at = nl_after(w.now, q.stop.grace);
+				o.why = run->stop_why, run->fired = NULL, kill_at = nl_after(w.now, q.stop.grace);
 			strike(w.plan->stop_sig);
 			continue;
 		}

@@ -67,7 +67,7 @@ void judge(const struct fault *f, const struct seen *s, double idle_cpu, char *w
 		         s->status >= 125 && s->status <= 127 ? " or a message" : "");
 	else if (s->status == 0 && strcmp(s->out, out) != 0)
 		snprintf(why, size, "status 0, but stdout has %zu bytes of %zu", s->nout, strlen(out));
-	else if (s->left[0] && !(l->tree && f->class == KILLED))
+	else if (s->left[0] && !(l->tree && (f->class == KILLED || strcmp(f->call, "kill") == 0)))
 		snprintf(why, size, "leaves a process: %s", s->left);
 	else if (s->litter)
 		snprintf(why, size, "leaves a file");

@@ -27,7 +27,7 @@ struct line {
 	const char *out;                /* stdout; NULL: nothing */
 	int status;                     /* $? */
 	int also;                       /* another status that a fault may lead to; 0: none */
-	bool tree;                      /* descendants, which a SIGKILL to us does not reach */
+	bool tree;                      /* has descendants, which outlive us where we cannot kill them */
 	bool child;                     /* also for CHILD and SPAWNING */
 };
 
@@ -69,7 +69,7 @@ struct plan {
 struct seen {
 	int status;                     /* $?, or -1 when it had to be killed */
 	double cpu;                     /* seconds of the wrapper and what it reaped */
-	char out[256], err[2048], left[64];
+	char out[256], err[16384], left[64];
 	size_t nout;
 	bool litter, torn;              /* a stray file; an event line that is not whole */
 };

@@ -46,7 +46,7 @@ static const struct nl_opt demo_opts[] = {
 };
 
 static const struct nl_layer demo = {
-	.name = "demo", .usage = "[-fpv] DURATION COMMAND [ARG]...", .about = "Runs a command.", .opts = demo_opts, .size = sizeof(struct demo),
+	.name = "demo", .usage = "[-fpv] DURATION COMMAND [ARG]...", .about = "Runs a command.", .gnu = "fpvnkis", .opts = demo_opts, .size = sizeof(struct demo),
 };
 static const struct nl_layer bare = { .name = "bare", .usage = "COMMAND", .about = "Has no options of its own.", .size = sizeof(struct nl_svc) };
 
@@ -269,7 +269,7 @@ static void texts(void)
 	static char buf[8192];
 
 	TEST("help: usage, purpose, an aligned table with defaults; common options last, --complete hidden") {
-		CHECK(nl_opt_help(&demo, "nl-demo", buf, sizeof buf) == strlen(buf));
+		CHECK(nl_opt_help(&demo, "nl-demo", false, buf, sizeof buf) == strlen(buf));
 		CHECK_ROW(!strncmp(buf, "Usage: nl-demo [-fpv] DURATION COMMAND [ARG]...\nRuns a command.\n\n", 65), buf);
 		CHECK(strstr(buf, "\n  -f, --foreground        let the command read the terminal\n"));
 		CHECK(strstr(buf, "\n  -n, --attempts N        attempts in all, or inf (default 3)\n"));
@@ -286,7 +286,7 @@ static void texts(void)
 	TEST("a long purpose is folded") {
 		struct nl_layer wordy = demo;
 		wordy.about = "Runs a command again and again, until it has done what it was told to do or nobody wants it any more.";
-		(void)nl_opt_help(&wordy, "nl-demo", buf, sizeof buf);
+		(void)nl_opt_help(&wordy, "nl-demo", false, buf, sizeof buf);
 		CHECK(strstr(buf, "\nRuns a command again and again, until it has done what it was told to do or\nnobody wants it any more.\n\n"));
 	}
 	TEST("the machine list has every letter and name, their values and help") {
