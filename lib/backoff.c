@@ -167,7 +167,7 @@ static double polly(const struct nl_backoff *b, uint64_t n, struct nl_jitter_sta
 
 	if (isinf(f))
 		return INFINITY;
-	double grown = f - s->f;
+	double grown = n == 1 ? f : f - s->f;   // A series that begins anew begins at 0.
 	s->f = f;
 	return grown / 1.4 * (double)b->base;
 }

@@ -230,7 +230,7 @@ static void on_end_signal(struct child *c, int sig, bool theirs, nl_time now)
 	if (stops && !MUTANT(NOT_TOLD))
 		nl_told(run, sig, now);
 	if (stops && c->why == NL_RAN)
-		c->why = run->stop_why;
+		c->why = nl_why_told(run);
 	if (theirs)
 		return;                 // The terminal has told the command itself.
 	if (stops || run->compat)
@@ -384,7 +384,7 @@ struct nl_outcome nl_child(struct nl_run *run, const struct nl_req *q, struct nl
 		nl_pump_started(run, pump);
 	if (c.pid < 0) {
 		spec->error = -c.pid;
-		return (struct nl_outcome){ NL_EXIT(NL_EX_FAIL), run->stop_sig ? run->stop_why : NL_NOTRUN };
+		return (struct nl_outcome){ NL_EXIT(NL_EX_FAIL), run->stop_sig ? nl_why_told(run) : NL_NOTRUN };
 	}
 	c.group = spec->group;
 	if (spec->error) {

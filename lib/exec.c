@@ -186,7 +186,7 @@ static struct nl_outcome exec_call(struct nl_svc *svc, struct nl_run *run, struc
 	struct env env = { .v = x->envp };
 
 	if (run->stop_sig)
-		return (struct nl_outcome){ run->stop_sig, run->stop_why };
+		return (struct nl_outcome){ run->stop_sig, nl_why_told(run) };
 	if (q.attempt)
 		tell_attempt(&env, &t, q.attempt, q.max, q.prev);
 	tell_trace(&env, &t, run, &q);

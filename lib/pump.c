@@ -222,7 +222,7 @@ bool nl_pump_drain(struct nl_run *run, struct nl_pump *p, const struct nl_req *q
 		if (sig > 0)
 			nl_alone(run, sig);
 		if (!stopped && run->told != told) {
-			*why = run->stop_why;
+			*why = nl_why_told(run);
 			return true;
 		}
 		if (sig == NL_WAKE_TIME && !stopped && until == limit.at) {

@@ -157,8 +157,12 @@ void nl_told(struct nl_run *run, int sig, nl_time now)
 		return;
 	run->stop_sig = sig;
 	run->stop_why = now >= run->horizon ? NL_DEADLINE : NL_CANCELLED;
-	if (run->stop_why == NL_DEADLINE)
-		run->fired = NULL;
+}
+
+enum nl_why nl_why_told(struct nl_run *run)
+{
+	run->fired = NULL;
+	return run->stop_why;
 }
 
 void nl_pause(struct nl_run *run, int sig)
@@ -240,7 +244,7 @@ enum nl_why nl_sleep(struct nl_run *run, struct nl_req q, nl_time until)
 {
 	for (;;) {
 		if (run->stop_sig)
-			return run->stop_why;
+			return nl_why_told(run);
 		struct nl_limit limit = MUTANT(SLEEPS_THROUGH_IDLE) ? q.limit : nl_limit(&q);
 		siginfo_t si;
 		int sig = nl_wait(run, until < limit.at ? until : limit.at, &si);

@@ -50,6 +50,9 @@ void nl_swallow(struct nl_run *, int r);
 /* Notes that sig tells us to stop. */
 void nl_told(struct nl_run *, int sig, nl_time now);
 
+/* The why of an outcome that this ended: no limit of ours. */
+enum nl_why nl_why_told(struct nl_run *);
+
 /* Lets TSTP, TTIN or TTOU do to this process what it does by default: stop it
  * until SIGCONT, unless nobody could continue it (an orphaned group). */
 void nl_pause(struct nl_run *, int sig);

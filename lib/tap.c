@@ -112,7 +112,7 @@ static enum nl_why wait_for_room(struct nl_run *run, const struct nl_req *q, str
 		if (sig > 0)
 			nl_alone(run, sig);
 		if (run->told != told)
-			return run->stop_why;
+			return nl_why_told(run);
 		if (sig == NL_WAKE_TIME) {
 			run->fired = limit.owner;
 			return NL_DEADLINE;

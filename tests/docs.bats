@@ -107,7 +107,7 @@ readme_block() {
 
 @test "SYNOPSIS is the usage line of --help" {
 	for tool in nl-retry nl-timeout; do
-		mandoc -Tascii -O width=1000 "$root/man/$tool.1" | col -b | awk '/^SYNOPSIS/ { on = 1; next } /^[A-Z]/ { on = 0 } on' |
+		mandoc -Tascii -O width=1000 "$root/man/$tool.1" | sed 's,.\x08,,g' | awk '/^SYNOPSIS/ { on = 1; next } /^[A-Z]/ { on = 0 } on' |
 			sed 's/^ *//; /^$/d' | tr -s ' \t' ' ' | grep -v -e '--left$' >page
 		"$tool" --help | sed -n '1s/^Usage: //p; 2,/^[^ ]/s/^ *\( .*\)/\1/p' | tr -d '\n' | sed 's/$/\n/' >help
 		diff page help

@@ -19,7 +19,7 @@ table() {
 	NO_DEATHSIG         bats signal.bats 'is killed by SIGKILL its command dies'
 	ANY_PARENT          sweep -c spawning -l 2
 	REAPS_FIRST         env FAULT=2:any:0:EIO @/faults_test
-	SIGNALS_TWICE       bats signal.bats 'The signal of a limit reaches the command once, through'
+	SIGNALS_TWICE       policy
 	NOT_TOLD            bats retry.bats 'Told to stop during an attempt'
 	UNKNOWN_IS_0        bats fault.bats 'status of a command cannot be learnt'
 	ADOPTS_DAEMONS      bats fault.bats 'A daemon that an earlier attempt left'

@@ -10,8 +10,8 @@
 # an empty directory as cwd and a file of three lines as stdin; a line that
 # begins with | gets them through a pipe.  -s sends SIG to the outermost
 # process once FILE there is not empty.  The end (a death is not a status),
-# stdout, and the events less nl.run.* must agree; WANT ("7" or "TERM") and
-# CALLS, the size of the file n, must be so, too, unless "-".
+# stdout, the size of the file n and what each layer says in events must agree;
+# WANT ("7" or "TERM") and CALLS, that size, must be so, too, unless "-".
 set -u
 signal='' want=- calls=-
 while getopts s:w:n: o; do
@@ -26,7 +26,6 @@ shift $((OPTIND - 1))
 dir=$1 line=$2
 
 one() {
-	mkdir -p "$dir/$1"
 	cd "$dir/$1" || exit
 	: >ev
 	printf 'one\ntwo\nthree\n' >in
@@ -35,53 +34,78 @@ one() {
 	'|'*) set -- sh -c "printf 'one\ntwo\nthree\n' | exec ${line#|}" ;;
 	*) set -- sh -c "exec $line" ;;
 	esac
-	died how "$@" <in >out 2>err 3>&- &
-	if [ -n "$signal" ]; then
-		until [ -s "${signal#*:}" ] || [ -s how ]; do sleep 0.01; done
-		kill -s "${signal%%:*}" "$(cat how.pid)"
+	if [ -z "$signal" ]; then
+		exec died how "$@" <in >out 2>err 3>&-
 	fi
+	died how "$@" <in >out 2>err 3>&- &
+	until [ -s "${signal#*:}" ] || [ -s how ]; do sleep 0.01; done
+	read -r pid <how.pid
+	kill -s "${signal%%:*}" "$pid"
 	wait
 }
 
-# What each layer says of its calls.  Not when, and not how an inner command
-# ended: a process hides from the one around it why it was stopped.
-said() {
-	sed -n '/"event":"nl\.run\./d
-		s/"reason":"limit",//
-		s/.*"event":"\([^"]*\)".*"kind":"\([^"]*\)".*"depth":\([0-9]*\),"mono_us":[0-9]*\(.*\)/\1 \2 \3\4/
-		s/"\(cmd\|signal\|err\)":"[^"]*"\|"\(exit\|killed\|[a-z_]*_s\)":[0-9a-z.]*//g
-		s/[,}][,}]*/ /gp' "$1" | sort
-}
-
+mkdir -p "$dir/1" "$dir/0"
 (one 1) &
 (one 0) &
 wait
-bad=0
-for m in 1 0; do
-	said "$dir/$m/ev" >"$dir/$m/said"
-	[ ! -e "$dir/$m/n" ] || wc -c <"$dir/$m/n" >"$dir/$m/calls"
-done
-for f in how out said calls; do
-	if [ -e "$dir/1/$f" ] || [ -e "$dir/0/$f" ]; then
-		diff "$dir/1/$f" "$dir/0/$f" || bad=1
-	fi
-done
-case $want in
--) end=$(cat "$dir/1/how") ;;
-[0-9]*) end="exit $want" ;;
-HUP) end='signal 1' ;;
-INT) end='signal 2' ;;
-KILL) end='signal 9' ;;
-USR1) end='signal 10' ;;
-PIPE) end='signal 13' ;;
-TERM) end='signal 15' ;;
-esac
-[ "$(cat "$dir/1/how")" = "$end" ] || bad=1
-[ "$calls" = - ] || [ "$(cat "$dir/1/calls" 2>/dev/null || echo 0)" = "$calls" ] || bad=1
-if [ $bad = 1 ]; then
-	printf 'fused < > nested, wanted %s after %s calls, fused: %s after %s calls: %s\n' "$want" "$calls" \
-		"$(cat "$dir/1/how")" "$(cat "$dir/1/calls" 2>/dev/null || echo 0)" "$line"
-	sed 's/^/fused: /' "$dir/1/err"
-	sed 's/^/nested: /' "$dir/0/err"
-fi
-exit $bad
+awk -v dir="$dir" -v want="$want" -v calls="$calls" -v line="$line" '
+	function text(file,    s, l) {
+		while ((getline l <file) > 0)
+			s = s l "\n"
+		close(file)
+		return s
+	}
+
+	# What each layer says of its calls.  Not when, and not how an inner
+	# command ended: a process hides from the one around it why it was stopped.
+	function said(m,    l, k) {
+		while ((getline l <(dir "/" m "/ev")) > 0) {
+			if (l ~ /"event":"nl\.run\./)
+				continue
+			gsub(/"(nl|sev|pid|seq|mono_us|exit|killed|[a-z]+_s)":[^,}]*[,}]/, "", l)
+			gsub(/"(time|policy|trace_id|span_id|parent_id|run|cmd|signal|err)":"[^"]*"[,}]/, "", l)
+			sub(/"reason":"limit"[,}]/, "", l)
+			gsub(/[{}",]+/, " ", l)
+			n[l] += m ? 1 : -1
+		}
+		close(dir "/" m "/ev")
+	}
+
+	function differ(what, fused, nested) {
+		printf "%s: fused %s, nested %s\n", what, fused, nested
+		bad = 1
+	}
+
+	BEGIN {
+		for (m = 0; m < 2; m++) {
+			how[m] = text(dir "/" m "/how")
+			out[m] = text(dir "/" m "/out")
+			runs[m] = text(dir "/" m "/n")
+			sub(/\n$/, "", how[m])
+			sub(/\n$/, "", runs[m])
+			said(m)
+		}
+		if (how[1] != how[0])
+			differ("end", how[1], how[0])
+		if (out[1] != out[0])
+			differ("stdout", out[1], out[0])
+		if (length(runs[1]) != length(runs[0]))
+			differ("runs", length(runs[1]), length(runs[0]))
+		for (l in n)
+			if (n[l])
+				differ("event" l, n[l] > 0 ? n[l] " more" : 0, n[l] < 0 ? -n[l] " more" : 0)
+		split("HUP 1 INT 2 KILL 9 USR1 10 PIPE 13 TERM 15", signal, " ")
+		end = want ~ /^[0-9]/ ? "exit " want : how[1]
+		for (i = 1; i < 12; i += 2)
+			if (signal[i] == want)
+				end = "signal " signal[i + 1]
+		if (how[1] != end)
+			differ("end wanted " want, how[1], how[0])
+		if (calls != "-" && length(runs[1]) != calls)
+			differ("runs wanted " calls, length(runs[1]), length(runs[0]))
+		if (bad) {
+			print "line: " line
+			printf "%s", text(dir "/1/err") text(dir "/0/err")
+		}
+		exit bad
+	}'

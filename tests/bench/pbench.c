@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define MAXCMDS 8
-#define MAXWORDS 64
+#define MAXWORDS 256
 #define MAXROUNDS 20000
 
 struct cmd {

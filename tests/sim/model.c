@@ -103,6 +103,8 @@ static nl_time delay(struct model *m, const struct sim_layer *y, unsigned n, nl_
 {
 	static const nl_time none = 60 * NL_SEC;
 	nl_time base = y->backoff.base, cap = y->backoff.cap ? y->backoff.cap : base > none ? base : none;
+	if (n == 1)             // The first of all, or anew behind --reset-after.
+		*prev = 0, *f = 0;
 	double b = (double)base, u = sim_unit(m->p, m->draws++), d = b, fib[2] = { 0, b }, t, x, last = *prev ? (double)*prev : b;
 	switch (y->backoff.kind) {
 	case NL_CONSTANT: break;
@@ -123,7 +125,7 @@ static nl_time delay(struct model *m, const struct sim_layer *y, unsigned n, nl_
 		t = n - 1 + u, x = exp2(t) * tanh(sqrt(4 * t));
 		d = y->backoff.kind == NL_EXPONENTIAL ? (x - *f) / 1.4 * b : d * (0.75 + u / 2), *f = x;
 	}
-	return *prev = (nl_time)fmin(fmax(d, 0), (double)cap);
+	return *prev = (nl_time)fmin(d, (double)cap);
 }
 
 static struct end call(struct model *, unsigned i, struct env);
@@ -150,7 +152,7 @@ static struct end retry(struct model *m, unsigned i, struct env e)
 		if ((y->except >= 0 && in_set(y->except, o, m)) || !(y->on >= 0 ? in_set(y->on, o, m) : fails(o)))
 			return o;
 		if (y->reset_after && m->now - began >= y->reset_after)
-			k = 0, prev = 0, f = 0;
+			k = 0;
 		if ((y->n && k >= y->n) || spent)
 			return o;
 		if (o.by != RAN)        // Work is left, and somebody outside forbids it.

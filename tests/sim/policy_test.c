@@ -30,7 +30,7 @@ static const char *const laws[LAWS] = {
 	[CAP] = "no back-off is negative or longer than the cap",
 	[WALL] = "no stack lasts longer than its closed bound",
 	[STOP] = "told to stop, nothing begins any more, and the end comes within the grace",
-	[SANE] = "nobody is signalled when gone, left unreaped or run twice at once",
+	[SANE] = "no command is signalled when gone or twice, left unreaped, or run beside another",
 };
 static unsigned broken[LAWS], seen_cases, seen_runs;
 

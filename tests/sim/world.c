@@ -32,6 +32,7 @@ static struct world {
 	nl_time ends;
 	int ws;
 	bool warned;                    /* it handles its first signal only */
+	uint64_t got;                   /* signals */
 } w;
 
 static void wrong(const char *what)
@@ -51,7 +52,7 @@ static void begin(nl_time known)
 {
 	w.cmd = sim_cmd(w.plan, w.runs++);
 	w.ends = w.now + w.cmd.dur, w.ws = w.cmd.ws;
-	w.warned = false;
+	w.warned = false, w.got = 0;
 	step(false, w.ends, known);
 }
 
@@ -232,6 +233,11 @@ static int os_kill(pid_t pid, int sig)
 	if (!w.there || pid != 100 + (pid_t)w.runs) {
 		wrong("a signal to nobody");
 		return -ESRCH;
+	}
+	if (sig > 0 && sig != SIGKILL && sig != SIGCONT) {
+		if (w.got & NL_SIGBIT(sig))
+			wrong("the same signal twice");
+		w.got |= NL_SIGBIT(sig);
 	}
 	strike(sig);
 	return 0;

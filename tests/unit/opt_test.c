@@ -199,7 +199,7 @@ static void gnu(void)
 		GNU_FAILS("option '--foreground' doesn't allow an argument", "--foreground=1");
 		GNU_FAILS("invalid time interval '1m30s'", "-k1m30s");
 		GNU_FAILS("'invalid': invalid signal", "--signal=invalid");
-		GNU_FAILS("option '--s' is ambiguous; possibilities: '--seed' '--signal'", "--s");
+		GNU_FAILS("option '--signal' requires an argument", "--s");
 		GNU_FAILS("--attempts: '0': at least 1 (inf for no limit)", "-n0");
 	}
 }
