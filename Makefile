@@ -144,13 +144,15 @@ lint_sh := .ci/run tests/run-suite $(wildcard lib/*.sh examples/*.sh examples/*/
 	completions/*.bash $(addprefix tests/bench/,run profile *.sh))
 # gcc 12 finds uninitialized values where a struct is returned; clang's analyzer and valgrind look for real ones.
 trust := -Wno-analyzer-use-of-uninitialized-value
+# Clang's analyzer stops earlier in a function: a fifth of the time, the same findings here.
+budget := -Xclang -analyzer-config -Xclang max-nodes=50000
 lint:
 	+@$(sub) -Otarget -k lint-files
 lint-files: $(patsubst %,build/lint/%.ok,$(lint_c) $(lint_sh) $(man) $(wildcard completions/_nl completions/nl.fish))
 build/lint/%.c.ok: %.c .clang-tidy tests/.clang-tidy Makefile | build/include/jsmn.h
 	$Q mkdir -p $(@D); $(CC) $(std) $(warn) -Werror -O2 -fanalyzer $(trust) -MMD -MP -MT $@ -MF $(@:ok=d) -c -o $(@:ok=o) $<
 	$Q $(if $(filter musl,$(SHIP)),$(MUSL_CC) $(std) $(warn) -Werror -Os -c -o $(@:ok=o) $<)
-	$Q clang-tidy --quiet $< -- $(std) $(warn) 2>$(@:ok=log) || { grep -v generated $(@:ok=log); exit 1; }
+	$Q clang-tidy --quiet $< -- $(std) $(warn) $(budget) 2>$(@:ok=log) || { grep -v generated $(@:ok=log); exit 1; }
 	$Q cppcheck -q --error-exitcode=1 --inline-suppr --enable=warning,performance,portability --std=c11 -Ilib -Itests/unit \
 		-Itests/sim --suppress=missingIncludeSystem --suppress=arrayIndexThenCheck $< && touch $@
 build/lint/man/%.ok: lint = mandoc -Tlint -Wwarning

@@ -145,20 +145,19 @@ static void send(struct child *c, int sig)
 	}
 }
 
-static void stop(struct child *c, int sig, nl_time now)
+/* All but supervisors of ours, if there are any: those end by themselves once
+ * what they watch has ended, and still tell of it. */
+static bool kill_watched(struct child *c)
 {
-	if (sig && c->sent & NL_SIGBIT(sig) && !MUTANT(SIGNALS_TWICE))
-		return;
-	c->sent |= sig ? NL_SIGBIT(sig) : 0;
-	say_sending(c, sig);
-	if (!c->stopping) {
-		c->blind = !nl_proc_is_ours(c->run->os);
-		c->stopping = true;
-		c->kill_at = nl_after(now, c->q->stop.grace);
-	}
-	send(c, sig);
-	if (sig != SIGKILL && sig != SIGCONT && c->kill != NL_KILL_COMMAND)
-		send(c, SIGCONT);
+	struct nl_proc list[TREE];
+	unsigned n = tree(c, false, list);
+	bool watched = false;
+	for (unsigned i = 0; i < n; i++)
+		watched |= nl_proc_is_nl(&list[i]);
+	for (unsigned i = 0; i < n && watched; i++)
+		if (!nl_proc_is_nl(&list[i]))
+			c->run->os->kill(list[i].pid, SIGKILL);
+	return watched;
 }
 
 /* Every process of the kill set, atomically where it is a group, then those
@@ -167,17 +166,19 @@ static void kill_all(struct child *c, nl_time now)
 {
 	const struct nl_os *os = c->run->os;
 	struct nl_proc list[TREE];
-	if (!c->killed) {
+	bool whole = c->kill != NL_KILL_COMMAND && !c->run->compat, first = !c->killed;
+	if (first) {
 		c->killed = true;
 		c->give_up_at = nl_after(now, GIVE_UP);
 		say_sending(c, SIGKILL);
 	}
-	c->kill_at = nl_after(now, 10 * NL_MS);
-	int r = c->ended ? 0 : os->kill(c->pid, SIGKILL);
-	if (c->kill == NL_KILL_COMMAND) {
-		c->lost = r == -EPERM;
+	c->kill_at = nl_after(now, first ? 200 * NL_MS : 10 * NL_MS);
+	if (first && whole && kill_watched(c))
 		return;
-	}
+	int r = c->ended ? 0 : os->kill(c->pid, SIGKILL);
+	c->lost = r == -EPERM;
+	if (c->kill == NL_KILL_COMMAND)
+		return;
 	if (c->group)
 		os->kill(-c->pid, SIGKILL);
 	if (c->blind && c->run->pid == 1)
@@ -190,7 +191,26 @@ static void kill_all(struct child *c, nl_time now)
 			break;
 		last = n;
 	}
-	c->lost = r == -EPERM;
+}
+
+static void stop(struct child *c, int sig, nl_time now)
+{
+	if (sig && c->sent & NL_SIGBIT(sig) && !MUTANT(SIGNALS_TWICE))
+		return;
+	c->sent |= sig ? NL_SIGBIT(sig) : 0;
+	if (!c->stopping) {
+		c->blind = !nl_proc_is_ours(c->run->os);
+		c->stopping = true;
+		c->kill_at = nl_after(now, c->q->stop.grace);
+	}
+	if (sig == SIGKILL) {
+		kill_all(c, now);
+		return;
+	}
+	say_sending(c, sig);
+	send(c, sig);
+	if (sig != SIGCONT && c->kill != NL_KILL_COMMAND)
+		send(c, SIGCONT);
 }
 
 static void hit_limit(struct child *c, struct nl_limit limit, nl_time now)
@@ -377,6 +397,7 @@ struct nl_outcome nl_child(struct nl_run *run, const struct nl_req *q, struct nl
 	pid_t before[TREE];
 	struct child c = { .run = run, .q = q, .pump = pump, .name = spec->argv[0], .before = before,
 	                   .kill = q->stop.kill, .verbose = q->stop.verbose };
+	run->killed = false, run->stopped_at = 0;
 	if (!MUTANT(ADOPTS_DAEMONS))
 		note_children(&c);
 	c.pid = start(&c, spec);
@@ -403,5 +424,6 @@ struct nl_outcome nl_child(struct nl_run *run, const struct nl_req *q, struct nl
 	else if (!c.known)
 		nl_say(run, "the status of '%s' is lost", c.name);
 	run->killed = c.killed;
+	run->stopped_at = c.stopping ? nl_now(run) : 0;
 	return (struct nl_outcome){ c.known || MUTANT(UNKNOWN_IS_0) ? c.ws : NL_EXIT(NL_EX_FAIL), c.why };
 }

@@ -27,7 +27,7 @@ struct exec {
 	struct nl_svc svc;
 	char *const *argv;
 	nl_time owned;                  /* the deadline that the text is of */
-	char deadline[112];
+	char deadline[136];
 	char *events;                   /* an assignment, or NULL */
 	char *envp[];                   /* the inherited, OURS and a NULL */
 };
@@ -105,7 +105,7 @@ static void tell_deadline(struct env *e, struct exec *x, struct nl_run *run, con
 {
 	if (q->limit.at < run->horizon) {
 		if (x->owned != q->limit.at)
-			nl_deadline_text(run, x->owned = q->limit.at, x->deadline + strlen("NL_DEADLINE="));
+			nl_deadline_text(run, x->owned = q->limit.at, q->stop.grace, x->deadline + strlen("NL_DEADLINE="));
 		env_set(e, x->deadline);
 	} else if (run->horizon == NL_NEVER) {
 		env_set(e, "NL_DEADLINE");      // Stale, or of another boot.
@@ -231,6 +231,7 @@ void nl_hook_run(struct nl_run *run, struct nl_req q, struct nl_hook hook)
 	env_close(&env, run->environ);
 	const struct nl_svc *fired = run->fired;
 	bool killed = run->killed;
+	nl_time stopped_at = run->stopped_at;
 	nl_time now = nl_now(run), most = nl_after(now, 10 * NL_SEC);
 	if (most < q.limit.at || q.limit.at <= now)     // A limit that has passed may be why it runs.
 		q.limit = (struct nl_limit){ .at = most, .sig = SIGTERM };
@@ -240,7 +241,7 @@ void nl_hook_run(struct nl_run *run, struct nl_req q, struct nl_hook hook)
 	spec.fd[0] = null, spec.fd[1] = 2, spec.fd[2] = 2;
 	close_mended(run, spec.fd);
 	nl_child(run, &q, &spec, NULL);
-	run->fired = fired, run->killed = killed;
+	run->fired = fired, run->killed = killed, run->stopped_at = stopped_at;
 	run->os->close(null);
 	free(envp);
 }

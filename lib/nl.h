@@ -72,7 +72,7 @@ struct nl_limit {
 
 /* How the command is started and stopped, whoever stops it. */
 struct nl_stop {
-	nl_time grace;                  /* from the first stop signal to SIGKILL; NL_NEVER: no KILL */
+	nl_time grace;                  /* from the first signal to SIGKILL: the shortest of all layers'; NL_NEVER: none */
 	enum nl_kill kill;              /* when we are told to stop */
 	bool shared;                    /* the command stays in our process group */
 	bool verbose;
@@ -152,7 +152,9 @@ struct nl_run {
 	enum nl_why stop_why;           /* NL_CANCELLED, or NL_DEADLINE by an enclosing nl-* */
 	const struct nl_svc *fired;     /* the layer whose limit made the last NL_DEADLINE; NULL: outside */
 	bool killed;                    /* the last stop needed SIGKILL */
+	nl_time stopped_at;             /* when the last command's stop was complete; 0: it was not stopped */
 	nl_time horizon;                /* inherited NL_DEADLINE: nothing that would pass it is begun */
+	nl_time grace;                  /* of the enclosing processes with that deadline */
 	struct nl_signals *signals;     /* run.h: what was inherited, what was changed */
 	struct nl_fd_tap *std;          /* io.h: our stdout and stderr, for what passes through us */
 	struct nl_ids *ids;             /* event.h: trace, run, seq; NULL while nobody listens */

@@ -21,8 +21,12 @@
 
 nl_retry() {
 	if nl_is_function "${1-}"; then
-		# shellcheck disable=SC2046,SC2086
-		nl_in_shell "$(nl-retry ${NL_RETRY_OPTS-} --dry-run true | head -n 1000 | tr '\t\n' '  ')" "$@"
+		# shellcheck disable=SC2086
+		set -- "${NL_ATTEMPT-}" nl_in_shell "$(nl-retry ${NL_RETRY_OPTS-} --dry-run true |
+			head -n 1000 | tr '\t\n' '  ')" "$@"
+		nl_shifted "$@" && nl_status=0 || nl_status=$?
+		if [ -n "$1" ]; then NL_ATTEMPT=$1; else unset NL_ATTEMPT; fi
+		return "$nl_status"
 	else
 		# shellcheck disable=SC2086
 		nl-retry ${NL_RETRY_OPTS-} "$@"
@@ -63,7 +67,7 @@ nl_in_shell() {
 		case $nl_status in
 		75 | 125 | 126 | 127 | 141) return $nl_status ;;
 		esac
-		[ -n "$nl_plan" ] || return $nl_status
+		[ -n "$nl_plan" ] || return "$nl_status"
 		shift
 		set -- "$nl_plan" "$@"
 		nl_delay=${1#* } nl_delay=${nl_delay%% *}

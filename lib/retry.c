@@ -197,7 +197,7 @@ static void prepare_streams(struct call *c)
 	}
 }
 
-static void tell_cut(struct call *c, nl_time limit, nl_time grace, nl_time dur)
+static void tell_cut(struct call *c, nl_time limit, nl_time dur)
 {
 	struct nl_event e;
 	char name[16];
@@ -209,8 +209,8 @@ static void tell_cut(struct call *c, nl_time limit, nl_time grace, nl_time dur)
 	nl_event_secs(&e, "dur_s", dur);
 	nl_event_str(&e, "reason", "limit", 8);
 	nl_event_str(&e, "signal", nl_signal_name(s->sig.set ? s->sig.n : SIGTERM, name), 16);
-	if (grace != NL_NEVER)
-		nl_event_secs(&e, "grace_s", grace);
+	if (nl_stopper_span(s) != NL_NEVER)
+		nl_event_secs(&e, "grace_s", nl_stopper_span(s));
 	nl_event_bool(&e, "killed", c->run->killed);
 	nl_event_emit(&e);
 }
@@ -235,9 +235,9 @@ static struct nl_outcome attempt(struct call *c, nl_time *began, nl_time *cut, s
 	struct nl_outcome o = nl_do(r->svc.inner, c->run, q);
 	c->at = nl_now(c->run);
 	*cut = 0, *limit = q.limit;
-	if (o.why == NL_DEADLINE && c->run->fired == &r->svc) {
+	if (nl_limit_hit(c->run, &r->svc, o, q.limit.owner == &r->svc ? q.limit.at : NL_NEVER)) {
 		*cut = q.limit.at == c->q.limit.at ? r->total.ns : r->per_attempt.ns;
-		tell_cut(c, *cut, q.stop.grace, c->at - *began);
+		tell_cut(c, *cut, c->at - *began);
 		o = (struct nl_outcome){ NL_EXIT(NL_EX_TIMEOUT), NL_RAN };
 	}
 	return o;
@@ -380,6 +380,11 @@ static struct nl_outcome attempts(struct call *c, const char **why)
 			*why = "deadline", f.delay = -1;
 			nl_story_failed(&c->story, f);
 			return o;
+		}
+		if (c->run->stop_sig) {                 // While a limit of ours was stopping the attempt.
+			*why = "stopped", f.delay = -1;
+			nl_story_failed(&c->story, f);
+			return stopped(c, nl_why_told(c->run), nl_limit(&c->q));
 		}
 		nl_story_failed(&c->story, f);
 		tell_retry(c, o, number, dur, f.delay, asked);

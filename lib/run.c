@@ -83,31 +83,35 @@ static bool has_terminal(struct nl_run *run)
 	return r == 0 && front == os->syscall(SYS_getpgid, 0, 0, 0, 0, 0, 0);
 }
 
-static nl_time inherited_deadline(struct nl_run *run)
+/* Another boot's, or one whose owner is gone, is none. */
+static void inherit_deadline(struct nl_run *run)
 {
 	const char *text = nl_getenv(run, "NL_DEADLINE");
 	char boot[40], own[40] = "";
-	long long ns = 0;
+	long long ns = 0, grace = 0;
 	int pid = 0;
 	unsigned long long start = 0;
 	struct nl_proc p;
 
-	if (!text || sscanf(text, "%lld:%39[^:]:%d:%llu", &ns, own, &pid, &start) != 4)
-		return NL_NEVER;
+	run->horizon = run->grace = NL_NEVER;
+	if (!text || sscanf(text, "%lld:%39[^:]:%d:%llu:%lld", &ns, own, &pid, &start, &grace) != 5 || grace < 0)
+		return;
 	nl_boot_id(run->os, boot);
 	if (strcmp(boot, own) || nl_proc_read(run->os, pid, &p) < 0 || p.start != start || p.state == 'Z')
-		return NL_NEVER;                // Another boot, or its owner is gone.
-	return ns;
+		return;
+	run->horizon = ns;
+	run->grace = grace;
 }
 
-void nl_deadline_text(struct nl_run *run, nl_time deadline, char buf[96])
+void nl_deadline_text(struct nl_run *run, nl_time deadline, nl_time grace, char buf[120])
 {
 	char boot[40];
 	struct nl_proc self = { 0 };
 	nl_boot_id(run->os, boot);
 	if (nl_proc_read(run->os, 0, &self) < 0 || self.pid != run->pid)
 		self.start = 0;                         // /proc is another namespace's: nobody believes a 0.
-	snprintf(buf, 96, "%lld:%s:%d:%llu", (long long)deadline, boot, (int)run->pid, (unsigned long long)self.start);
+	snprintf(buf, 120, "%lld:%s:%d:%llu:%lld", (long long)deadline, boot, (int)run->pid,
+	         (unsigned long long)self.start, (long long)grace);
 }
 
 void nl_run_open(struct nl_run *run, struct nl_signals *signals, const struct nl_os *os, char **environ,
@@ -126,7 +130,7 @@ void nl_run_open(struct nl_run *run, struct nl_signals *signals, const struct nl
 		os->prctl(PR_SET_CHILD_SUBREAPER, 1);   // Else orphans escape a stop: the walk finds fewer.
 	run->pid = os->pid();
 	run->terminal = has_terminal(run);
-	run->horizon = inherited_deadline(run);
+	inherit_deadline(run);
 }
 
 enum nl_signal_kind nl_signal_kind(int sig)

@@ -60,7 +60,7 @@ void nl_pause(struct nl_run *, int sig);
 /* The earliest of q's limits, idle ones included. */
 struct nl_limit nl_limit(const struct nl_req *);
 
-/* "NS:BOOT:PID:START" of a deadline that is ours, into buf[96]. */
-void nl_deadline_text(struct nl_run *, nl_time deadline, char buf[96]);
+/* "NS:BOOT:PID:START:GRACE" of a deadline that is ours, into buf[120]. */
+void nl_deadline_text(struct nl_run *, nl_time deadline, nl_time grace, char buf[120]);
 
 #endif

@@ -9,6 +9,7 @@
  */
 #include "stack.h"
 
+#include "event.h"
 #include "exec.h"
 #include "io.h"
 #include "opt.h"
@@ -114,6 +115,11 @@ static struct nl_svc *build(const struct nl_layer *layer, char **argv, char ***r
 	}
 	if (r != NL_OPT_OK || layer->init(s, &argv, line->err) < 0)
 		goto fail;
+	struct nl_err why;
+	if (s->events && !(s->sink = nl_sink_parse(s->events, &why))) {
+		nl_fail(line->err, "--events: %.200s", why.msg);
+		goto fail;
+	}
 	if (s->events)
 		line->events = s->events;
 	if (*argv && !strcmp(*argv, "--"))
@@ -163,6 +169,8 @@ void nl_stack_free(struct nl_svc *s, const struct nl_room *room)
 		struct nl_svc *inner = s->inner;
 		if (s->layer->free)
 			s->layer->free(s);
+		if (s->events && s->layer->opts)
+			nl_sink_free(s->sink);
 		const char *at = (const char *)s;
 		if (at < room->bytes || at >= room->bytes + sizeof room->bytes)
 			free(s);

@@ -76,8 +76,8 @@ static struct nl_outcome print_left(struct nl_run *run, const struct nl_req *q)
 	return (struct nl_outcome){ error ? NL_EXIT(NL_EX_FAIL) : 0, NL_RAN };
 }
 
-/* Narrows q by what this layer says about stopping. */
-static void narrow(const struct timeout *t, struct nl_run *run, struct nl_req *q, nl_time now)
+/* Narrows q by what this layer says about stopping; when its limit passes. */
+static nl_time narrow(const struct timeout *t, struct nl_run *run, struct nl_req *q, nl_time now)
 {
 	struct nl_limit mine = nl_stopper_limit(&t->stop, &t->svc, nl_after(now, t->limit));
 	mine.verbose = t->verbose;
@@ -99,10 +99,12 @@ static void narrow(const struct timeout *t, struct nl_run *run, struct nl_req *q
 		q->stop.dfl |= NL_SIGBIT(mine.sig);     // POSIX: an ignored signal would not stop it.
 	if (mine.at < q->limit.at)
 		q->limit = mine;
+	return mine.at;
 }
 
-static void tell_hit(struct timeout *t, struct nl_run *run, struct nl_span_of of, nl_time grace, bool idle, nl_time dur)
+static void tell_hit(struct timeout *t, struct nl_run *run, struct nl_span_of of, bool idle, nl_time dur)
 {
+	nl_time grace = nl_stopper_span(&t->stop);
 	struct nl_event e;
 	char name[16], text[32];
 	if (!nl_event_open(&e, run, of, "nl.timeout.occurred", NL_WARN))
@@ -141,7 +143,7 @@ static struct nl_outcome timeout_call(struct nl_svc *svc, struct nl_run *run, st
 	struct nl_idle idle = { .span = t->idle.ns, .next = q.idle };
 	struct nl_idle_tap tap[2];
 
-	narrow(t, run, &inside, began);
+	nl_time limit = narrow(t, run, &inside, began);
 	if (t->idle.ns > 0 && t->idle.ns != NL_NEVER) {
 		idle.limit = nl_stopper_limit(&t->stop, svc, nl_after(began, t->idle.ns));
 		idle.limit.verbose = t->verbose;
@@ -153,9 +155,10 @@ static struct nl_outcome timeout_call(struct nl_svc *svc, struct nl_run *run, st
 	}
 	struct nl_outcome o = nl_do(svc->inner, run, inside);
 	nl_time dur = run->ids ? nl_now(run) - began : 0;
-	if (o.why == NL_DEADLINE && (run->fired == svc || MUTANT(ANY_OWNER))) {
-		bool silent = inside.idle == &idle && (inside.limit.owner != svc || idle.limit.at < inside.limit.at);
-		tell_hit(t, run, of, inside.stop.grace, silent, dur);
+	if (nl_limit_hit(run, svc, o, limit) || (o.why == NL_DEADLINE && MUTANT(ANY_OWNER))) {
+		bool silent = inside.idle == &idle && run->fired == svc && o.why == NL_DEADLINE
+		              && (inside.limit.owner != svc || idle.limit.at < inside.limit.at);
+		tell_hit(t, run, of, silent, dur);
 		if (t->on_timeout)
 			nl_hook_run(run, q, (struct nl_hook){ .cmd = t->on_timeout, .attempt = q.attempt, .max = q.max, .status = NL_EX_TIMEOUT, .delay = -1 });
 		o = own_status(t, run, o);

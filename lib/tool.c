@@ -39,7 +39,7 @@ static int usage_error(const char *tool, bool gnu, const struct nl_err *err)
 }
 
 /* Each layer's sink: its own --events, or the one of the layer around it. */
-static int open_sinks(struct nl_run *run, struct nl_svc *s, const struct nl_layer **at, struct nl_err *err)
+static int open_sinks(struct nl_run *run, struct nl_svc *s, struct nl_err *err)
 {
 	const char *spec = nl_getenv(run, "NL_EVENTS");
 	bool silent = false, heard = false;
@@ -55,11 +55,8 @@ static int open_sinks(struct nl_run *run, struct nl_svc *s, const struct nl_laye
 	if (!s->events && !sink && !silent)
 		sink = nl_sink_default(run);
 	for (; s; s = s->inner) {
-		if (s->events && s->layer->opts && !(sink = nl_sink_parse(s->events, err))) {
-			struct nl_err why = *err;
-			*at = s->layer;
-			return nl_fail(err, "--events: %.200s", why.msg);
-		}
+		if (s->sink)
+			sink = s->sink;
 		s->sink = sink;
 		heard |= nl_sink_level(sink) <= NL_ERROR;
 	}
@@ -110,11 +107,9 @@ int nl_main(const struct nl_layer *layer, int argc, char **argv)
 	run.compat = gnu, run.std = std, run.say = say;
 	nl_fd_tap_init(&std[0], 1);
 	nl_fd_tap_init(&std[1], 2);
-	int heard = gnu || stack->prints || !stack->layer->opts ? 0 : open_sinks(&run, stack, &at, &err);
-	if (heard < 0) {
-		snprintf(tool, sizeof tool, "nl-%s", at->name);
+	int heard = gnu || stack->prints || !stack->layer->opts ? 0 : open_sinks(&run, stack, &err);
+	if (heard < 0)
 		return usage_error(tool, gnu, &err);
-	}
 	if (heard) {
 		nl_ids_open(&run, &ids);
 		run.ids = &ids;
@@ -123,7 +118,7 @@ int nl_main(const struct nl_layer *layer, int argc, char **argv)
 	nl_run_started(&run, stack);
 	struct nl_outcome o = nl_do(stack, &run, (struct nl_req){
 		.limit = { .at = NL_NEVER },
-		.stop = { .grace = NL_NEVER },
+		.stop = { .grace = run.grace },
 		.prev = -1,
 		.depth = run.ids ? ids.depth : 0,
 	});

@@ -104,6 +104,8 @@ random() {
 		124 1 nl-timeout -k 20 1 nl-timeout -k 0.2 20 flaky n deaf
 		124 1 nl-timeout -k 20 20 nl-timeout -k 0.2 1 flaky n deaf
 		124 1 nl-timeout -k 0.2 20 nl-timeout -k 20 1 flaky n deaf
+		124 1 nl-retry -k 0.2 -n 1 nl-timeout -k 20 1 flaky n deaf
+		124 1 nl-timeout -k 0.2 inf nl-retry -k 20 -n 1 -t 1 flaky n deaf
 		124 1 nl-timeout -k inf 1 nl-retry -k 0.2 nl-timeout -k 0 20 flaky n deaf
 		124 2 nl-retry -k 0.2 -n 2 -b constant:1ms -t 1 nl-timeout -k inf 20 flaky n deaf
 		KILL 1 nl-timeout -p -k 0.2 1 nl-timeout 20 flaky n deaf
@@ -205,11 +207,11 @@ random() {
 
 @test "A stop signal during a sleep ends every layer by it, at once" {
 	composed TERM:h <<-'EOF'
-		TERM 1 nl-retry --on-retry 'echo >h' -b constant:30s flaky n 1
-		TERM 1 nl-timeout 30 nl-retry --on-retry 'echo >h' -b constant:20s flaky n 1
-		TERM 1 nl-retry -n 3 nl-timeout 30 nl-retry --on-retry 'echo >h' -b constant:20s flaky n 1
-		TERM 1 nl-retry --on-retry 'echo >h' -b constant:30s nl-timeout 30 flaky n 1
-		TERM 1 nl-retry -n 3 nl-retry -n 3 --on-retry 'echo >h' -b constant:30s flaky n 1
+		TERM 1 nl-retry --on-retry 'echo >h' -b constant:30s -j none flaky n 1
+		TERM 1 nl-timeout 30 nl-retry --on-retry 'echo >h' -b constant:20s -j none flaky n 1
+		TERM 1 nl-retry -n 3 nl-timeout 30 nl-retry --on-retry 'echo >h' -b constant:20s -j none flaky n 1
+		TERM 1 nl-retry --on-retry 'echo >h' -b constant:30s -j none nl-timeout 30 flaky n 1
+		TERM 1 nl-retry -n 3 nl-retry -n 3 --on-retry 'echo >h' -b constant:30s -j none flaky n 1
 	EOF
 }
 

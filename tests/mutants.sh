@@ -31,7 +31,7 @@ table() {
 	HALF_REPLAY         env FAULT=8:pwrite:1:EIO+ @/faults_test
 	OUR_MASK            bats transparent.bats 'A command inherits signals'
 	OUR_SIGCHLD         bats transparent.bats 'SIGCHLD ignored at the start'
-	RAW_TEXT            bats signal.bats 'Hostile names of commands'
+	RAW_TEXT            policy
 	EOF
 }
 

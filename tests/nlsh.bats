@@ -53,6 +53,12 @@ in_shells() {
 	[ "$output" = $'g1\ng2\nf1\ng1\ng2\nf2\n0' ]
 }
 
+@test "NL_ATTEMPT is afterwards what it was before" {
+	in_shells 'NL_RETRY_OPTS="-n2 -b const:1ms"; f() { false; }; nl_retry f; echo "${NL_ATTEMPT-none}"
+		g() { nl_retry f; echo "$NL_ATTEMPT"; return 75; }; nl_retry g; NL_ATTEMPT=7; nl_retry f; echo "$NL_ATTEMPT"'
+	[ "$output" = $'none\n1\n7' ]
+}
+
 @test "nl_retry says what is wrong with the options, also for a function" {
 	in_shells 'f() { echo ran; }; NL_RETRY_OPTS="-b nonsense"; nl_retry f; echo $?; nl_retry true; echo $?'
 	[ "$output" = $'125\n125' ]

@@ -710,7 +710,7 @@ delays() {
 	[ -x late ]
 }
 
-@test "A command that succeeds, and any argument, reaches nl-retry and comes back as it is" {
+@test "Arguments reach the command byte for byte, and its status comes back" {
 	run -0 soon printf '%s|' "it's" 'a b' '$HOME' '' '*' $'n\nl' \\ '"' --help -n
 	[ "$output" = "it's|a b|\$HOME||*|"$'n\nl|\\|"|--help|-n|' ]
 	run -0 nl-timeout 10 nl-retry printf '%s|' "it's" 'a b' '$HOME' '' '*' $'n\nl' \\ '"' --help -n

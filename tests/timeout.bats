@@ -313,8 +313,8 @@ ev() {
 @test "NL_DEADLINE is a moment, the boot, and the process that keeps it" {
 	run -0 nl-timeout 100 sh -c 'echo "$NL_DEADLINE $PPID"'
 	read -r deadline parent <<<"$output"
-	IFS=: read -r ns boot pid start <<<"$deadline"
-	[[ $ns =~ ^[0-9]+$ && $start =~ ^[0-9]+$ ]]
+	IFS=: read -r ns boot pid start grace <<<"$deadline"
+	[[ $ns =~ ^[0-9]+$ && $start =~ ^[0-9]+$ && $grace = 5000000000 ]]
 	[ "$boot" = "$(cat /proc/sys/kernel/random/boot_id)" ]
 	[ "$pid" = "$parent" ]
 }
@@ -329,17 +329,20 @@ ev() {
 	stale=$(nl-timeout 100 sh -c 'echo "$NL_DEADLINE"')
 	NL_DEADLINE=$stale run -0 nl-timeout --left
 	[ "$output" = inf ]
-	run -0 nl-timeout 100 bash -c 'IFS=: read -r ns boot pid start <<<"$NL_DEADLINE"
-		for d in "$ns:00000000-0000-0000-0000-000000000000:$pid:$start" "$ns:$boot:$pid:$((start + 1))" \
-			"$ns:$boot:999999999:$start" "$ns:$boot" "x:$boot:$pid:$start" -1:: ""; do
+	run -0 nl-timeout 100 bash -c 'IFS=: read -r ns boot pid start more <<<"$NL_DEADLINE"
+		more=${more:+:$more}
+		for d in "$ns:00000000-0000-0000-0000-000000000000:$pid:$start$more" "$ns:$boot:$pid:$((start + 1))$more" \
+			"$ns:$boot:999999999:$start$more" "$ns:$boot" "x:$boot:$pid:$start$more" -1:: ""; do
 			NL_DEADLINE=$d nl-timeout --left
 		done
+		NL_DEADLINE=$ns:$boot:$pid:$start nl-timeout --left
 		nl-timeout --left'
-	[ "${#lines[@]}" = 8 ]
+	[ "${#lines[@]}" = 9 ]
 	for i in 0 1 2 3 4 5 6; do
 		[ "${lines[i]}" = inf ]
 	done
 	[[ ${lines[7]} =~ ^9[0-9]\. ]]
+	[[ ${lines[8]} =~ ^9[0-9]\. ]]
 }
 
 @test "Only the process that keeps a deadline kills at it" {

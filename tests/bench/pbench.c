@@ -4,15 +4,18 @@
  * round: on a machine that others use too, the medians of a whole run wander,
  * the ratio of two neighbours hardly does.
  *
- * pbench [-p] [-r ROUNDS] COMMAND...   Each COMMAND is one argument, split at
- * blanks.  -p stays on one CPU.  The output of the commands goes to /dev/null.
+ * pbench [-cp] [-r ROUNDS] COMMAND...   Each COMMAND is one argument, split at
+ * blanks.  -c takes CPU time (of the command and what it waited for) instead of
+ * wall time.  -p stays on one CPU.  The commands' output goes to /dev/null.
  * Prints for each: median_us min_us ratio_to_first minus_first_us status
  */
 #include <fcntl.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,6 +29,8 @@ struct cmd {
 	double *us;
 	int status;
 };
+
+static bool cpu;
 
 static double now_us(void)
 {
@@ -48,6 +53,7 @@ static void split(char *text, char **argv)
 static double run(struct cmd *c)
 {
 	double start = now_us();
+	struct rusage ru;
 	int ws = 0;
 	pid_t pid = vfork();
 
@@ -55,9 +61,11 @@ static double run(struct cmd *c)
 		execvp(c->argv[0], c->argv);
 		_exit(127);
 	}
-	if (pid < 0 || waitpid(pid, &ws, 0) < 0)
+	if (pid < 0 || wait4(pid, &ws, 0, &ru) < 0)
 		return 0;
 	c->status = WIFEXITED(ws) ? WEXITSTATUS(ws) : 128 + WTERMSIG(ws);
+	if (cpu)
+		return (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * 1e6 + (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec);
 	return now_us() - start;
 }
 
@@ -111,8 +119,10 @@ int main(int argc, char **argv)
 	static struct cmd cmds[MAXCMDS];
 	int rounds = 21, c, n, out, null;
 
-	while ((c = getopt(argc, argv, "+pr:")) > 0) {
-		if (c == 'p')
+	while ((c = getopt(argc, argv, "+cpr:")) > 0) {
+		if (c == 'c')
+			cpu = true;
+		else if (c == 'p')
 			pin();
 		else if (c == 'r')
 			rounds = atoi(optarg);

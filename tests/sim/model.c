@@ -12,8 +12,8 @@ enum { RAN = -1, OUTSIDE = -2 };        /* who ended a call, beside the layers *
 
 struct end { int ws, by; };
 struct limit { nl_time at; int by, sig; };
-struct env { struct limit hard; nl_time grace; nl_time idle_since[SIM_DEPTH]; };       /* idle_since -1: no such layer */
-struct model { const struct sim_plan *p; nl_time now, spoke; bool told; struct sim_result r; unsigned draws; };
+struct env { struct limit hard; nl_time idle_since[SIM_DEPTH]; };       /* idle_since -1: no such layer */
+struct model { const struct sim_plan *p; nl_time now, spoke, stopped_at; bool told; struct sim_result r; unsigned draws; };
 
 static nl_time later(nl_time t, nl_time span)
 {
@@ -37,6 +37,17 @@ static struct limit first(const struct model *m, const struct env *e, nl_time be
 	return l;
 }
 
+/* How long whoever stops waits: the shortest of all layers'. */
+static nl_time grace(const struct model *m)
+{
+	nl_time most = NL_NEVER;
+	for (unsigned i = 0; i < m->p->depth; i++) {
+		nl_time mine = m->p->layer[i].grace < 0 ? 5 * NL_SEC : m->p->layer[i].grace;
+		most = mine < most ? mine : most;
+	}
+	return most;
+}
+
 static struct end command(struct model *m, const struct env *e)
 {
 	if (m->told)
@@ -45,6 +56,7 @@ static struct end command(struct model *m, const struct env *e)
 	struct limit l = first(m, e, c.beat);
 	nl_time began = m->now, ends = began + c.dur;
 	struct end o = { c.ws, RAN };
+	m->stopped_at = -1;
 	if (c.way == SIM_MISSING)
 		return o;
 	l.at = l.at < began ? began : l.at;
@@ -54,7 +66,7 @@ static struct end command(struct model *m, const struct env *e)
 		l.at = NL_NEVER;
 	m->now = ends;
 	if (l.at != NL_NEVER) {         // It is stopped.
-		nl_time dies = later(l.at, e->grace);
+		nl_time dies = later(l.at, grace(m));
 		int ws = 9;
 		if (l.sig == 9 || c.way == SIM_OBEYS)
 			dies = l.at, ws = l.sig;
@@ -63,6 +75,7 @@ static struct end command(struct model *m, const struct env *e)
 		if (dies < ends)
 			m->now = dies, o.ws = ws;
 		o.by = l.by;
+		m->stopped_at = m->now;
 		m->told |= m->p->stop_at <= m->now;
 	}
 	if (c.beat && m->now > began + c.beat)
@@ -103,8 +116,6 @@ static nl_time delay(struct model *m, const struct sim_layer *y, unsigned n, nl_
 {
 	static const nl_time none = 60 * NL_SEC;
 	nl_time base = y->backoff.base, cap = y->backoff.cap ? y->backoff.cap : base > none ? base : none;
-	if (n == 1)             // The first of all, or anew behind --reset-after.
-		*prev = 0, *f = 0;
 	double b = (double)base, u = sim_unit(m->p, m->draws++), d = b, fib[2] = { 0, b }, t, x, last = *prev ? (double)*prev : b;
 	switch (y->backoff.kind) {
 	case NL_CONSTANT: break;
@@ -123,7 +134,7 @@ static nl_time delay(struct model *m, const struct sim_layer *y, unsigned n, nl_
 	case NL_JITTER_FINAGLE: d = last + u * (3 * last - last); break;
 	case NL_JITTER_POLLY:
 		t = n - 1 + u, x = exp2(t) * tanh(sqrt(4 * t));
-		d = y->backoff.kind == NL_EXPONENTIAL ? (x - *f) / 1.4 * b : d * (0.75 + u / 2), *f = x;
+		d = y->backoff.kind == NL_EXPONENTIAL ? (n == 1 ? x : x - *f) / 1.4 * b : d * (0.75 + u / 2), *f = x;
 	}
 	return *prev = (nl_time)fmin(d, (double)cap);
 }
@@ -144,6 +155,8 @@ static struct end retry(struct model *m, unsigned i, struct env e)
 		if (y->per_attempt && began + y->per_attempt < a.hard.at)
 			a.hard = (struct limit){ began + y->per_attempt, (int)i, total.sig };
 		struct end o = call(m, i + 1, a);
+		if (o.by == RAN && a.hard.by == (int)i && a.hard.at <= m->stopped_at)
+			o.by = (int)i;          // It passed while an inner limit was still stopping.
 		bool spent = o.by == (int)i && a.hard.at == e.hard.at;
 		if (o.by == (int)i)
 			o = (struct end){ NL_EXIT(124), RAN };
@@ -152,7 +165,7 @@ static struct end retry(struct model *m, unsigned i, struct env e)
 		if ((y->except >= 0 && in_set(y->except, o, m)) || !(y->on >= 0 ? in_set(y->on, o, m) : fails(o)))
 			return o;
 		if (y->reset_after && m->now - began >= y->reset_after)
-			k = 0;
+			k = 0, prev = 0;
 		if ((y->n && k >= y->n) || spent)
 			return o;
 		if (o.by != RAN)        // Work is left, and somebody outside forbids it.
@@ -175,7 +188,7 @@ static struct end timeout(struct model *m, unsigned i, struct env e)
 	if (y->idle)
 		e.idle_since[i] = m->now;
 	struct end o = call(m, i + 1, e);
-	if (o.by == (int)i)
+	if (o.by == (int)i || (o.by == RAN && mine.at <= m->stopped_at))
 		o = (struct end){ y->preserve ? o.ws : NL_EXIT(124), RAN };
 	return o;
 }
@@ -185,17 +198,14 @@ static struct end call(struct model *m, unsigned i, struct env e)
 	if (i == m->p->depth)
 		return command(m, &e);
 	const struct sim_layer *y = &m->p->layer[i];
-	nl_time grace = y->grace < 0 ? 5 * NL_SEC : y->grace;
-	if (grace < e.grace)
-		e.grace = grace;
 	m->r.calls++;
 	return y->retry ? retry(m, i, e) : timeout(m, i, e);
 }
 
 struct sim_result sim_model(const struct sim_plan *p)
 {
-	struct model m = { .p = p, .spoke = -1 };
-	struct env e = { .hard = { .at = NL_NEVER }, .grace = NL_NEVER };
+	struct model m = { .p = p, .spoke = -1, .stopped_at = -1 };
+	struct env e = { .hard = { .at = NL_NEVER } };
 	for (unsigned i = 0; i < SIM_DEPTH; i++)
 		e.idle_since[i] = -1;
 	m.r.ws = call(&m, 0, e).ws;

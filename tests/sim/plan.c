@@ -184,5 +184,5 @@ void sim_plan(struct sim_plan *p, uint64_t seed, enum sim_kind kind)
 		else
 			add_timeout(&s, &l, y);
 	}
-	word(&l, "command");
+	word(&l, "a\t\"command\"");          // What events say of it must be escaped.
 }

@@ -30,7 +30,7 @@ static const char *const laws[LAWS] = {
 	[CAP] = "no back-off is negative or longer than the cap",
 	[WALL] = "no stack lasts longer than its closed bound",
 	[STOP] = "told to stop, nothing begins any more, and the end comes within the grace",
-	[SANE] = "no command is signalled when gone or twice, left unreaped, or run beside another",
+	[SANE] = "no command is signalled when gone or twice, left unreaped or run beside another, and no event has raw text",
 };
 static unsigned broken[LAWS], seen_cases, seen_runs;
 
@@ -71,10 +71,11 @@ static nl_time cap(const struct sim_layer *y)
 	return !y->backoff.base ? 0 : y->backoff.cap ? y->backoff.cap : usual;
 }
 
-static nl_time grace(const struct sim_plan *p)
+/* How long layer i waits before it kills: the shortest of its own span and those inside. */
+static nl_time grace(const struct sim_plan *p, unsigned i)
 {
 	nl_time g = NL_NEVER;
-	for (unsigned i = 0; i < p->depth; i++)
+	for (; i < p->depth; i++)
 		g = least(g, p->layer[i].grace < 0 ? 5 * NL_SEC : p->layer[i].grace);
 	return g;
 }
@@ -84,11 +85,12 @@ static nl_time grace(const struct sim_plan *p)
  *   W(command)  = most
  *   W(timeout)  = min(W(inner), limit + grace)
  *   W(retry)    = min(n * min(W(inner), per_attempt + grace) + (n-1) * cap, total + grace)
- * grace is the least of the whole stack.
+ * grace is the shortest of layer i and those inside it, and the longest stop
+ * that can be under way when a limit passes is one of theirs.
  */
 static nl_time bound(const struct sim_plan *p, unsigned i, nl_time most)
 {
-	nl_time g = grace(p);
+	nl_time g = grace(p, p->depth - 1);
 	if (i == p->depth)
 		return most;
 	const struct sim_layer *y = &p->layer[i];
@@ -131,7 +133,7 @@ static void check_laws(const struct sim_plan *p, struct sim_result is, struct si
 		breaks(p, ATTEMPTS, is, model);
 	if (is.at > bound(p, 0, most))
 		breaks(p, WALL, is, model);
-	if (stopped && is.at > plus(p->stop_at, grace(p)))
+	if (stopped && is.at > plus(p->stop_at, grace(p, p->depth - 1)))   // An inner stop may be under way.
 		breaks(p, STOP, is, model);
 	if (slog.wrong)
 		breaks(p, SANE, is, model);
@@ -167,7 +169,7 @@ int main(void)
 		[SIM_NO_JITTER] = "without jitter", [SIM_JITTER] = "with any jitter and any luck",
 		[SIM_STOPPED] = "told to stop at any moment",
 	};
-	char name[160];
+	char name[200];
 	seed = number("SIM_SEED", (uint64_t)time(NULL) * 1000003);
 	cases = (unsigned)number("SIM_CASES", 100000);
 	printf("# SIM_SEED=%llu SIM_CASES=%u\n", (unsigned long long)seed, cases);

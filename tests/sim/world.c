@@ -81,6 +81,7 @@ static struct nl_outcome leaf_call(struct nl_svc *svc, struct nl_run *run, struc
 	if (run->stop_sig)
 		return (struct nl_outcome){ run->stop_sig, run->stop_why };
 	begin(q.limit.at);
+	run->stopped_at = 0;
 	if (w.cmd.way == SIM_MISSING)
 		return (struct nl_outcome){ w.ws, NL_NOTRUN };
 	nl_time beat = w.cmd.beat ? w.now + w.cmd.beat : NL_NEVER, kill_at = NL_NEVER;
@@ -113,6 +114,7 @@ static struct nl_outcome leaf_call(struct nl_svc *svc, struct nl_run *run, struc
 		}
 	}
 	o.wstatus = w.ws;
+	run->stopped_at = o.why == NL_RAN ? 0 : w.now;
 	return o;
 }
 
@@ -283,6 +285,9 @@ static ssize_t os_write(int fd, const void *buf, size_t n)
 		memcpy(line, text, n);
 		line[n] = '\0';
 		w.log->requests += strstr(line, "\"event\":\"nl.request.") != NULL;
+		for (size_t i = 0; i + 1 < n; i++)
+			if ((unsigned char)line[i] < ' ')
+				wrong("an event with a control character");
 		w.log->retries += strstr(line, "\"event\":\"nl.retry.attempt\"") != NULL;
 	}
 	return (ssize_t)n;

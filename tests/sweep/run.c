@@ -112,12 +112,10 @@ static void become(const struct fault *f, const char *trace, int in, int out, in
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0 });
 	if (l->env) {
-		char *eq;
+		size_t n = strcspn(l->env, "=");
 
-		snprintf(env, sizeof env, "%s", l->env);
-		eq = strchr(env, '=');
-		*eq = '\0';
-		setenv(env, eq + 1, 1);
+		snprintf(env, sizeof env, "%.*s", (int)n, l->env);
+		setenv(env, l->env + n + 1, 1);
 	}
 	dup2(in, 0);
 	dup2(out, 1);
