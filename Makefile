@@ -120,8 +120,8 @@ check-valgrind: unit
 	@NL_WRAP='valgrind -q --error-exitcode=99 --leak-check=full' tests/run-suite -u $(VARIANT) $T
 coverage:
 	+@$(sub) VARIANT=cov bin aid unit && find build/cov -name '*.gcda' -delete && tests/run-suite -b cov -u cov $T
-	@gcov -n build/cov/obj/lib/*.gcda 2>/dev/null | awk -F"['%:]" '/^File/ { f = $$2 } /^Lines/ && f ~ /^lib.*c$$/ { \
-	split($$3, n, " "); sum += n[3]; hit += $$2 * n[3] / 100; print $$2 "%", f; f = "" } END { printf "%.1f%% lib\n", 100 * hit / sum }'
+	@gcov -n build/cov/obj/lib/*.gcno 2>/dev/null | awk -F"['%:]" '/^File/ { f = $$2 } /^Lines/ && f ~ /^lib.*c$$/ { \
+	split($$3, n, " "); sum += n[2]; hit += $$2 * n[2] / 100; print $$2 "%", f; f = "" } END { printf "%.1f%% lib\n", 100 * hit / sum }'
 
 bench bench-gate: bin aid benches
 	@$(env) sh tests/bench/run $(if $(filter %-gate,$@),--gate)

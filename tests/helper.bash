@@ -81,7 +81,7 @@ nl_none_left() {
 		if [[ -z ${NL_PRIVATE-} ]]; then
 			grep -qzxF "NL_TEST_ID=$NL_TEST_ID" "$dir/environ" 2>/dev/null || continue
 		fi
-		cmd=$(tr '\0' ' ' <"$dir/cmdline") 2>/dev/null || continue
+		{ cmd=$(tr '\0' ' ' <"$dir/cmdline"); } 2>/dev/null || continue
 		[[ $cmd != "sleep ${BATS_TEST_TIMEOUT:-} " && -n $cmd ]] || continue
 		nl_left+=("$dir")
 	done

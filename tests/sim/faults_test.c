@@ -158,7 +158,8 @@ static _Noreturn void supervise(const struct line *line)
 	char *argv[LEN(line->argv) + 1] = { 0 };
 	for (size_t i = 0; i < LEN(line->argv) && line->argv[i]; i++)
 		argv[i] = strdup(line->argv[i]);
-	struct nl_svc *stack = nl_stack(strcmp(argv[0], "nl-retry") ? &nl_timeout : &nl_retry, argv + 1, NL_STACK_FUSED, &room, &at, &err);
+	const struct nl_layer *first = strcmp(line->argv[0], "nl-retry") ? &nl_timeout : &nl_retry;
+	struct nl_svc *stack = nl_stack(first, argv + 1, NL_STACK_FUSED, &room, &at, &err);
 	if (!stack)
 		_exit(99);
 	nl_run_open(&run, &signals, &os, environ, "nl-sim");

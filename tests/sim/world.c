@@ -280,7 +280,7 @@ static ssize_t os_read(int fd, void *buf, size_t n)
 static ssize_t os_write(int fd, const void *buf, size_t n)
 {
 	const char *text = buf;
-	if (fd == 2 && n > 8 && text[n - 1] == '\n' && !memcmp(text, "{\"nl\":1,", 8)) {
+	if (fd == 2 && n > 8 && n <= NL_EVENT_MAX && text[n - 1] == '\n' && !memcmp(text, "{\"nl\":1,", 8)) {
 		char line[NL_EVENT_MAX + 1];
 		memcpy(line, text, n);
 		line[n] = '\0';

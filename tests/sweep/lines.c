@@ -11,7 +11,7 @@ const struct line lines[] = {
 	{ .cmd = "nl-timeout 5 true0", .child = true },
 	{ .cmd = "nl-timeout 5 true0 3", .status = 3, .child = true },
 	{ .cmd = "nl-timeout .1 sleep 2", .status = 124, .child = true },
-	{ .cmd = "nl-timeout -p .1 sleep 2", .status = 143 },
+	{ .cmd = "nl-timeout -p .1 sh -c 'sleep 2; exit 3'", .status = 143, .also = 3, .tree = true },
 	{ .cmd = "nl-timeout -k .1 .1 sh -c 'trap \"\" TERM; sleep 2; :'", .status = 124, .also = 137, .tree = true },
 	{ .cmd = "nl-timeout --idle .1 5 sleep 2", .status = 124, .child = true },
 	{ .cmd = "nl-timeout 5 no-such-command", .status = 127 },

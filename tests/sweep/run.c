@@ -127,7 +127,7 @@ static void become(const struct fault *f, const char *trace, int in, int out, in
 	snprintf(text, sizeof text, "strace -DD -q -o %s%s%s%s %s", trace, f->class >= CHILD ? " -f" : "",
 	         inject[0] ? " -e " : "", inject, l->cmd);
 	words(text, argv);
-	execvp(argv[0], argv);
+	execvp("strace", argv);
 	_exit(99);
 }
 
@@ -167,7 +167,7 @@ static pid_t leftover(char *name, size_t size)
 static void sweep_up(char *name, size_t size)
 {
 	double until = now() + LINGER;
-	char dummy[64];
+	char more[64] = "";
 	bool late = false;
 
 	name[0] = '\0';
@@ -179,7 +179,7 @@ static void sweep_up(char *name, size_t size)
 		if (pid > 0)
 			continue;
 		if (now() > until) {
-			pid = leftover(late ? dummy : name, late ? sizeof dummy : size);
+			pid = leftover(late ? more : name, late ? sizeof more : size);
 			late = true;
 			if (pid > 0)
 				kill(pid, SIGKILL);
