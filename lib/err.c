@@ -8,6 +8,17 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* C0, DEL, and C1 as UTF-8 spells it. */
+void nl_defuse(char *text)
+{
+	for (unsigned char *p = (unsigned char *)text; *p; p++) {
+		if (*p < ' ' || *p == 0x7f)
+			*p = '?';
+		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
+			p[0] = p[1] = '?';
+	}
+}
+
 int nl_fail(struct nl_err *err, const char *fmt, ...)
 {
 	va_list ap;
@@ -17,8 +28,6 @@ int nl_fail(struct nl_err *err, const char *fmt, ...)
 	if (vsnprintf(err->msg, sizeof err->msg, fmt, ap) < 0)
 		err->msg[0] = '\0';
 	va_end(ap);
-	for (char *p = err->msg; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = '?';
+	nl_defuse(err->msg);
 	return -1;
 }

@@ -106,7 +106,10 @@ void nl_event_str(struct nl_event *e, const char *key, const char *text, size_t 
 	for (size_t i = 0; s[i] && i < max; i++) {
 		char esc[6] = { '\\', 'u', '0', '0', "0123456789abcdef"[s[i] >> 4], "0123456789abcdef"[s[i] & 15] };
 		size_t n = s[i] < 0x80 ? 1 : utf8(s + i);
-		if ((s[i] < 0x20 || s[i] == 0x7f) && !MUTANT(RAW_TEXT))
+		bool c1 = s[i] == 0xc2 && s[i + 1] >= 0x80 && s[i + 1] < 0xa0;
+		if (c1)                         // A terminal may take these for controls too.
+			i++, esc[4] = "0123456789abcdef"[s[i] >> 4], esc[5] = "0123456789abcdef"[s[i] & 15];
+		if ((s[i] < 0x20 || s[i] == 0x7f || c1) && !MUTANT(RAW_TEXT))
 			put(e, esc, sizeof esc);
 		else if (s[i] == '"' || s[i] == '\\')
 			put(e, (char[]){ '\\', text[i] }, 2);
@@ -229,9 +232,7 @@ void nl_event_human(struct nl_event *e, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(e->human + n, sizeof e->human - (size_t)n - 1, fmt, ap);
 	va_end(ap);
-	for (char *c = e->human; *c; c++)
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
-			*c = '?';
+	nl_defuse(e->human);
 	size_t len = strlen(e->human);
 	e->human[len] = '\n', e->human[len + 1] = '\0';
 }

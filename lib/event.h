@@ -47,9 +47,9 @@ struct nl_span_of nl_span_open(struct nl_svc *, struct nl_run *, struct nl_req *
 void nl_span_close(struct nl_run *, struct nl_span_of, struct nl_outcome, bool success, nl_time dur, unsigned attempts,
                    const char *human);
 
-/* nl.run.started; nl.run.ended. */
-void nl_run_started(struct nl_run *, struct nl_svc *outermost);
-void nl_run_ended(struct nl_run *, struct nl_svc *outermost, int wstatus, nl_time dur);
+/* nl.run.started; nl.run.ended.  svc is the outermost layer. */
+void nl_run_started(struct nl_run *, struct nl_svc *svc);
+void nl_run_ended(struct nl_run *, struct nl_svc *svc, int ws, nl_time dur);
 
 /* Writes the envelope.  False, and nothing to do, when no sink wants it. */
 bool nl_event_open(struct nl_event *, struct nl_run *, struct nl_span_of, const char *name, int sev);

@@ -18,8 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-extern char **environ;
+#include <unistd.h>
 
 #define OURS 8                          /* variables that we may add */
 
@@ -138,24 +137,10 @@ static struct nl_span_of caller(const struct nl_req *q)
 	return (struct nl_span_of){ q->outer, q->span, q->parent, q->depth ? q->depth - 1 : 0 };
 }
 
-/* Text of users in a message: one line, no escape sequences. */
-static const char *printable(const char *s, char buf[64])
-{
-	size_t n = 0;
-	for (; s[n] && n < 63; n++)
-		buf[n] = (unsigned char)s[n] < 0x20 || s[n] == 0x7f ? '?' : s[n];
-	buf[n] = '\0';
-	return buf;
-}
-
 static void say_not_run(struct nl_run *run, const struct nl_req *q, const struct nl_spawn *spec, struct nl_outcome o)
 {
-	char name[64];
-	printable(spec->argv[0], name);
-	if (run->compat)
-		nl_say(run, "failed to run command '%s': %s", name, strerror(spec->error));
-	else
-		nl_say(run, "cannot run '%s': %s", name, strerror(spec->error));
+	nl_say(run, run->compat ? "failed to run command '%.200s': %s" : "cannot run '%.200s': %s", spec->argv[0],
+	       strerror(spec->error));
 	if (nl_code(o.wstatus) == NL_EX_FAIL)
 		nl_degraded(run, caller(q), "spawn", strerror(spec->error));
 }
@@ -256,7 +241,7 @@ static int exec_init(struct nl_svc *svc, char ***argv, struct nl_err *err)
 	x->events = malloc(strlen(svc->events) + sizeof "NL_EVENTS=");
 	if (!x->events)
 		return nl_fail(err, "out of memory");
-	strcat(strcpy(x->events, "NL_EVENTS="), svc->events);
+	snprintf(x->events, strlen(svc->events) + sizeof "NL_EVENTS=", "NL_EVENTS=%s", svc->events);
 	return 0;
 }
 

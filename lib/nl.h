@@ -43,6 +43,9 @@ struct nl_err { char msg[240]; };
 /* Formats into err, always returns -1 so that callers can return it. */
 int nl_fail(struct nl_err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Control characters become '?': text of users for a terminal. */
+void nl_defuse(char *text);
+
 /* Why a call ended.  wstatus is what waitpid(2) would say to an outer process. */
 enum nl_why {
 	NL_RAN,                         /* the command ended by itself */

@@ -114,18 +114,21 @@ void nl_deadline_text(struct nl_run *run, nl_time deadline, nl_time grace, char 
 	         (unsigned long long)self.start, (long long)grace);
 }
 
-void nl_run_open(struct nl_run *run, struct nl_signals *signals, const struct nl_os *os, char **environ,
+void nl_run_open(struct nl_run *run, struct nl_signals *signals, const struct nl_os *os, char **env,
                  const char *tool)
 {
 	int chld = NL_SIG_DFL;
-	*run = (struct nl_run){ .os = os, .environ = environ, .signals = signals, .tool = tool };
+	*run = (struct nl_run){ .os = os, .environ = env, .signals = signals, .tool = tool };
 	*signals = (struct nl_signals){ .fd = -1 };
 	mend(run);
 	if (os->action(SIGCHLD, NL_SIG_DFL, &chld) < 0)
 		nl_say(run, "cannot reset SIGCHLD");
 	signals->chld_ignored = chld == NL_SIG_IGN;
-	if (os->mask(~UINT64_C(0), &signals->mask) < 0 && os->mask(~UINT64_C(0), &signals->mask) < 0)
-		nl_say(run, "cannot block signals");
+	int r = -EINVAL;
+	for (int i = 0; i < 2 && r < 0; i++)
+		r = os->mask(~UINT64_C(0), &signals->mask);
+	if (r < 0)
+		nl_say(run, "cannot block signals: %s", strerror(-r));
 	if (!MUTANT(NO_SUBREAPER))
 		os->prctl(PR_SET_CHILD_SUBREAPER, 1);   // Else orphans escape a stop: the walk finds fewer.
 	run->pid = os->pid();
@@ -273,9 +276,8 @@ void nl_say(struct nl_run *run, const char *fmt, ...)
 	va_end(ap);
 	if (m < 0)
 		return;
-	size_t len = (size_t)n + (size_t)m;
-	if (len > sizeof buf - 1)
-		len = sizeof buf - 1;
+	nl_defuse(buf);
+	size_t len = strlen(buf);
 	buf[len++] = '\n';
 	if (run->say)
 		run->say(run, buf, len);

@@ -98,7 +98,7 @@ static struct nl_svc *about(const struct nl_layer *layer, enum nl_opt_result wha
 		return NULL;
 	t->of = layer, t->what = what;
 	t->svc.cmd = layer->name, t->svc.gnu = line->gnu;
-	return &t->svc;
+	return (struct nl_svc *)t;
 }
 
 static struct nl_svc *build(const struct nl_layer *layer, char **argv, char ***rest, struct line *line)

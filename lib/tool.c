@@ -17,8 +17,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 static void say(struct nl_run *run, const char *text, size_t n)
 {
 	if (run->std[1].n == 0)

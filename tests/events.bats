@@ -30,7 +30,8 @@ judge() {
 	local f
 
 	for f; do
-		[ -z "${NL_EVENTS_LOG-}" ] || cat "$f" >>"$NL_EVENTS_LOG/$BATS_TEST_NUMBER.more.ndjson"
+		judged_files=$((${judged_files:-0} + 1))
+		[ -z "${NL_EVENTS_LOG-}" ] || cp "$f" "$NL_EVENTS_LOG/$BATS_TEST_NUMBER.$judged_files.ndjson"
 		jq -e . "$f" >/dev/null
 	done
 }
@@ -231,6 +232,7 @@ debug() {
 @test "seq counts the events of a run from 0, and run and seq name an event" {
 	run -1 debug soon -n 4 nl-timeout 10 flaky n 1
 	run -1 debug soon -n 4 nl-timeout 10 flaky n2 1
+	[ "$(ev .run | sort -u | wc -l)" = 2 ]
 	for r in $(ev .run | sort -u); do
 		[ "$(ev "select(.run==\"$r\") | .seq" | xargs)" = "$(seq 0 $(($(grep -c "\"run\":\"$r\"" "$NL_EVENTS") - 1)) | xargs)" ]
 	done

@@ -305,7 +305,7 @@ stacks=("nl-timeout 60" "nl-retry -n 1" "nl-timeout 60 nl-retry -n 1" "nl-retry 
 		for NL_FUSE in 1 0; do
 			export NL_FUSE
 			n=$((n + 1))
-			by_limit log$n $line sigcount log$n
+			mark=RTMIN+3 by_limit log$n $line sigcount log$n
 			[ "$(got log$n RTMIN+3)" = 1 ]
 		done
 	done

@@ -389,7 +389,7 @@ stacks=("nl-timeout 60" "nl-retry -n 5 -b constant:1ms" "nl-timeout 60 nl-retry 
 					expect status 124
 					exit 0
 				EOF
-				! ready one$n || ! ready two$n || break
+				! grep -qs ^RTMIN+3 one$n || ! grep -qs ^RTMIN+3 two$n || break
 			done
 			[ "$(grep -c RTMIN+3 one$n)" = 1 ]
 			[ "$(grep -c RTMIN+3 two$n)" = 1 ]

@@ -28,8 +28,6 @@
 #include <time.h>
 #include <unistd.h>
 
-extern char **environ;
-
 #define LEN(a) (sizeof(a) / sizeof *(a))
 #define JOBS 8
 #define HANG 4.0                        /* seconds */

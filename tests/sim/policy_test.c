@@ -71,11 +71,10 @@ static nl_time cap(const struct sim_layer *y)
 	return !y->backoff.base ? 0 : y->backoff.cap ? y->backoff.cap : usual;
 }
 
-/* How long layer i waits before it kills: the shortest of its own span and those inside. */
-static nl_time grace(const struct sim_plan *p, unsigned i)
+static nl_time grace(const struct sim_plan *p)
 {
 	nl_time g = NL_NEVER;
-	for (; i < p->depth; i++)
+	for (unsigned i = 0; i < p->depth; i++)
 		g = least(g, p->layer[i].grace < 0 ? 5 * NL_SEC : p->layer[i].grace);
 	return g;
 }
@@ -85,12 +84,11 @@ static nl_time grace(const struct sim_plan *p, unsigned i)
  *   W(command)  = most
  *   W(timeout)  = min(W(inner), limit + grace)
  *   W(retry)    = min(n * min(W(inner), per_attempt + grace) + (n-1) * cap, total + grace)
- * grace is the shortest of layer i and those inside it, and the longest stop
- * that can be under way when a limit passes is one of theirs.
+ * grace is the shortest of the whole stack.
  */
 static nl_time bound(const struct sim_plan *p, unsigned i, nl_time most)
 {
-	nl_time g = grace(p, p->depth - 1);
+	nl_time g = grace(p);
 	if (i == p->depth)
 		return most;
 	const struct sim_layer *y = &p->layer[i];
@@ -133,7 +131,7 @@ static void check_laws(const struct sim_plan *p, struct sim_result is, struct si
 		breaks(p, ATTEMPTS, is, model);
 	if (is.at > bound(p, 0, most))
 		breaks(p, WALL, is, model);
-	if (stopped && is.at > plus(p->stop_at, grace(p, p->depth - 1)))   // An inner stop may be under way.
+	if (stopped && is.at > plus(p->stop_at, grace(p)))
 		breaks(p, STOP, is, model);
 	if (slog.wrong)
 		breaks(p, SANE, is, model);
