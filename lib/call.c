@@ -20,6 +20,8 @@ void nl_span_close(struct nl_run *run, struct nl_span_of of, struct nl_outcome o
 {
 	struct nl_event e;
 	char err[24];
+	if (!run->ids)
+		return;                         // Before the stack of an event is touched.
 	int sev = success ? NL_INFO : of.depth == 0 ? NL_ERROR : NL_WARN;
 	if (!nl_event_open(&e, run, of, success ? "nl.request.success" : "nl.request.failure", sev))
 		return;
@@ -36,16 +38,23 @@ void nl_span_close(struct nl_run *run, struct nl_span_of of, struct nl_outcome o
 	nl_event_emit(&e);
 }
 
+/* The process's own span has its run's id. */
+static struct nl_span_of of_run(const struct nl_run *run, const struct nl_svc *svc)
+{
+	return (struct nl_span_of){ svc, run->ids->run, run->ids->parent, run->ids->depth };
+}
+
 void nl_run_started(struct nl_run *run, struct nl_svc *svc)
 {
 	struct nl_event e;
-	struct utsname host = { .nodename = "" };
+	struct utsname host;
 	char boot[40], cfg[400], tool[32];
-	if (!nl_event_open(&e, run, (struct nl_span_of){ .svc = svc, .span = run->ids ? run->ids->run : 0,
-	                   .parent = run->ids ? run->ids->parent : 0, .depth = run->ids ? run->ids->depth : 0 },
-	                   "nl.run.started", NL_DEBUG))
+	if (!run->ids)
 		return;
-	uname(&host);
+	if (!nl_event_open(&e, run, of_run(run, svc), "nl.run.started", NL_DEBUG))
+		return;
+	if (uname(&host) < 0)
+		host.nodename[0] = '\0';
 	nl_boot_id(run->os, boot);
 	nl_opt_config(svc, cfg, sizeof cfg);
 	snprintf(tool, sizeof tool, "nl-%s", svc->layer->name);
@@ -61,9 +70,9 @@ void nl_run_started(struct nl_run *run, struct nl_svc *svc)
 void nl_run_ended(struct nl_run *run, struct nl_svc *svc, int ws, nl_time dur)
 {
 	struct nl_event e;
-	if (!nl_event_open(&e, run, (struct nl_span_of){ .svc = svc, .span = run->ids ? run->ids->run : 0,
-	                   .parent = run->ids ? run->ids->parent : 0, .depth = run->ids ? run->ids->depth : 0 },
-	                   "nl.run.ended", NL_INFO))
+	if (!run->ids)
+		return;
+	if (!nl_event_open(&e, run, of_run(run, svc), "nl.run.ended", NL_INFO))
 		return;
 	nl_event_end_of(&e, ws);
 	nl_event_secs(&e, "dur_s", dur);

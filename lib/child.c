@@ -24,6 +24,8 @@
 #include <unistd.h>
 
 #define TREE 1024                       /* processes looked at in one pass */
+/* Their lists would make every run's stack larger than it need be. */
+#define NOINLINE __attribute__((noinline))
 #define GIVE_UP (5 * NL_SEC)            /* after KILL: for those that sleep in the kernel */
 
 struct child {
@@ -75,11 +77,11 @@ static void look(struct child *c)
 	if (c->ended)
 		return;
 	if (c->stopping && !MUTANT(REAPS_FIRST)) {
-		int r = os->peek(c->pid);
-		if (r == -ECHILD)
+		int r = 0;
+		for (int i = 0; i < 3 && (r = os->peek(c->pid)) < 0 && r != -ECHILD; i++)
+			;
+		if (r < 0)              // By another call, though it reaps.
 			reap(c);
-		else if (r < 0)         // Ask once more by another call, without reaping.
-			r = os->kill(c->pid, 0) == -ESRCH;
 		c->ended |= r == 1;
 		return;
 	}
@@ -127,7 +129,7 @@ static unsigned tree(struct child *c, bool shallow, struct nl_proc *list)
 
 /* To the command and those that share its fate from the start: its group, or
  * where the group is the caller's, its tree down to the next supervisor. */
-static void send(struct child *c, int sig)
+NOINLINE static void send(struct child *c, int sig)
 {
 	const struct nl_os *os = c->run->os;
 	if (c->kill == NL_KILL_COMMAND) {
@@ -147,7 +149,7 @@ static void send(struct child *c, int sig)
 
 /* All but supervisors of ours, if there are any: those end by themselves once
  * what they watch has ended, and still tell of it. */
-static bool kill_watched(struct child *c)
+NOINLINE static bool kill_watched(struct child *c)
 {
 	struct nl_proc list[TREE];
 	unsigned n = tree(c, false, list);
@@ -162,7 +164,7 @@ static bool kill_watched(struct child *c)
 
 /* Every process of the kill set, atomically where it is a group, then those
  * outside it until a pass finds nobody new. */
-static void kill_all(struct child *c, nl_time now)
+NOINLINE static void kill_all(struct child *c, nl_time now)
 {
 	const struct nl_os *os = c->run->os;
 	struct nl_proc list[TREE];
@@ -172,14 +174,14 @@ static void kill_all(struct child *c, nl_time now)
 		c->give_up_at = nl_after(now, GIVE_UP);
 		say_sending(c, SIGKILL);
 	}
-	c->kill_at = nl_after(now, first ? 200 * NL_MS : 10 * NL_MS);
+	c->kill_at = nl_after(now, first ? 200 * NL_MS : 100 * NL_MS);
 	if (first && whole && kill_watched(c))
 		return;
 	int r = c->ended ? 0 : os->kill(c->pid, SIGKILL);
 	c->lost = r == -EPERM;
 	if (c->kill == NL_KILL_COMMAND)
 		return;
-	if (c->group)
+	if (c->group && !c->reaped)
 		os->kill(-c->pid, SIGKILL);
 	if (c->blind && c->run->pid == 1)
 		os->kill(-1, SIGKILL);          // All of our namespace but us.
@@ -221,7 +223,7 @@ static void hit_limit(struct child *c, struct nl_limit limit, nl_time now)
 	stop(c, limit.sig, now);
 }
 
-static void expire(struct child *c, struct nl_limit limit, nl_time now)
+NOINLINE static void expire(struct child *c, struct nl_limit limit, nl_time now)
 {
 	if (!c->stopping) {
 		hit_limit(c, limit, now);
@@ -313,7 +315,7 @@ static void supervise(struct child *c)
 
 /* The same for the first process of a pid namespace that cannot see it:
  * everybody else there is ours. */
-static void finish_as_init(struct child *c)
+NOINLINE static void finish_as_init(struct child *c)
 {
 	const struct nl_os *os = c->run->os;
 	int ws;
@@ -334,11 +336,11 @@ static void finish_as_init(struct child *c)
 }
 
 /* The command is over and was stopped: nobody of its tree survives it. */
-static void finish(struct child *c)
+NOINLINE static void finish(struct child *c)
 {
 	const struct nl_os *os = c->run->os;
 	struct nl_proc list[TREE];
-	nl_time give_up_at = NL_NEVER;
+	nl_time give_up_at = NL_NEVER, step = NL_MS;
 	for (bool told = false;; told = true) {
 		int ws;
 		siginfo_t si;
@@ -357,7 +359,8 @@ static void finish(struct child *c)
 		}
 		if (told && c->q->stop.grace == NL_NEVER)
 			break;
-		nl_time next = nl_after(now, 10 * NL_MS);
+		nl_time next = nl_after(now, step);
+		step = step < 64 * NL_MS ? 2 * step : step;
 		int sig = wait_some(c, next < c->kill_at ? next : c->kill_at, &si);
 		if (sig > 0 && nl_stops_work(sig) && !nl_signal_ignored(c->run, sig))
 			nl_told(c->run, sig, now);

@@ -161,6 +161,12 @@ static struct nl_outcome run_pumped(struct nl_run *run, const struct nl_req *q, 
 	if (!nl_pump_drain(run, &pump, q, &o.why))
 		nl_degraded(run, caller(q), "output_abandoned", "a descendant still holds the command's output");
 	nl_pump_close(run, &pump);
+	if (pump.error) {
+		nl_say(run, "a stream of '%.200s' failed: %s", spec->argv[0], strerror(pump.error));
+		nl_degraded(run, caller(q), "stream", strerror(pump.error));
+		if (o.wstatus == 0)
+			o.wstatus = NL_EXIT(NL_EX_FAIL);        // Not all of it arrived: no success.
+	}
 	return o;
 }
 

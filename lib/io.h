@@ -30,8 +30,9 @@ struct nl_tap {
 };
 
 /* A descriptor of ours; what it could not take at once waits in rest. */
-struct nl_fd_tap { struct nl_tap tap; int fd, error; size_t n; char rest[4096]; };
-void nl_fd_tap_init(struct nl_fd_tap *, int fd);
+struct nl_fd_tap { struct nl_tap tap; int fd, error; size_t n; char *rest; };
+#define NL_REST 4096                    /* bytes that rest has room for: PIPE_BUF */
+void nl_fd_tap_init(struct nl_fd_tap *, int fd, char *rest);
 
 /* Keeps what passes. */
 struct nl_hold { struct nl_tap tap; struct nl_spool spool; };
@@ -72,6 +73,8 @@ struct nl_pump {
 	off_t fed;                      /* of the recording, to this command */
 	size_t at, n;                   /* what of chunk is not yet written */
 	char *chunk;                    /* NL_CHUNK bytes, lent */
+	int error;                      /* errno of what lost bytes, 0 none */
+	unsigned stalls;
 	int theirs[3];                  /* the command's ends, ours until it has started */
 };
 #define NL_CHUNK 65536

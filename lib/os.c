@@ -34,7 +34,8 @@ static long ret(long r)
 static nl_time os_clock(int id)
 {
 	struct timespec ts = { 0 };
-	syscall(SYS_clock_gettime, id, &ts);    // Cannot fail for the ids that we use.
+	if (syscall(SYS_clock_gettime, id, &ts) < 0)
+		clock_gettime(id, &ts);         // Through the vDSO: a seccomp filter is not asked.
 	return ts.tv_sec * NL_SEC + ts.tv_nsec;
 }
 
@@ -64,17 +65,13 @@ static int os_action(int sig, int act, int *old)
 }
 
 /* execvp without its shell: a file that the kernel cannot run is an error. */
-static int search(const struct nl_spawn *s)
+__attribute__((noinline)) static int search(const struct nl_spawn *s)
 {
 	const char *file = s->argv[0], *dir = s->path ? s->path : "/usr/local/bin:/bin:/usr/bin";
 	char path[PATH_MAX + 1];
 	size_t len = strlen(file);
 	int err = ENOENT;
 
-	if (strchr(file, '/')) {
-		execve(file, s->argv, s->envp);
-		return errno;
-	}
 	if (len == 0)
 		return ENOENT;
 	for (;; dir++) {
@@ -124,7 +121,12 @@ static int become(struct nl_spawn *s)
 	if (s->dfl | s->ign)
 		set_dispositions(s);
 	int r = os_mask(s->mask, NULL);
-	return r < 0 ? -r : search(s);
+	if (r < 0)
+		return -r;
+	if (!strchr(s->argv[0], '/'))
+		return search(s);
+	execve(s->argv[0], s->argv, s->envp);
+	return errno;
 }
 
 static pid_t os_spawn(struct nl_spawn *s)

@@ -22,7 +22,7 @@ static ssize_t slurp(const struct nl_os *os, const char *path, char *buf, size_t
 	if (fd < 0)
 		return fd;
 	ssize_t n;
-	while ((n = os->read(fd, buf, size - 1)) == -EINTR)
+	for (int i = 0; (n = os->read(fd, buf, size - 1)) == -EINTR && i < 100; i++)
 		;
 	os->close(fd);
 	buf[n < 0 ? 0 : n] = '\0';

@@ -75,14 +75,24 @@ void nl_pump_close(struct nl_run *run, struct nl_pump *p)
 	shut(run, &p->out[1].fd);
 }
 
+/* A call that may work next time; not for ever, or we would spin. */
+static bool falters(struct nl_pump *p, ssize_t r)
+{
+	if (r != -EAGAIN && r != -EINTR)
+		p->stalls = 0;
+	return (r == -EAGAIN || r == -EINTR) && ++p->stalls < 1000;
+}
+
 /* One piece from the command into its taps. */
-static void drink(struct nl_run *run, struct nl_stream *s)
+static void drink(struct nl_run *run, struct nl_pump *p, struct nl_stream *s)
 {
 	char buf[NL_CHUNK];
-	ssize_t n = run->os->read(s->fd, buf, s->end ? sizeof s->end->rest : sizeof buf);
+	ssize_t n = run->os->read(s->fd, buf, s->end ? NL_REST : sizeof buf);
 	s->ready = false;
-	if (n == -EAGAIN || n == -EINTR)
+	if (falters(p, n))
 		return;
+	if (n < 0)
+		p->error = (int)-n;
 	if (n <= 0 || s->tap->put(s->tap, run, buf, (size_t)n) < 0)
 		shut(run, &s->fd);      // At the end, or the command learns by SIGPIPE that nobody reads.
 	else
@@ -102,7 +112,7 @@ static struct pollfd want(const struct nl_stream *s)
 	return (struct pollfd){ .fd = s->fd, .events = POLLIN };
 }
 
-static void serve(struct nl_run *run, struct nl_stream *s)
+static void serve(struct nl_run *run, struct nl_pump *p, struct nl_stream *s)
 {
 	if (has_rest(s)) {
 		if (s->end->tap.put(&s->end->tap, run, s->end->rest, s->end->n) < 0)
@@ -116,7 +126,7 @@ static void serve(struct nl_run *run, struct nl_stream *s)
 			return;
 		}
 	}
-	drink(run, s);
+	drink(run, p, s);
 }
 
 /* Fills the chunk from the recording, else from the source, which is recorded. */
@@ -131,8 +141,8 @@ static void fill(struct nl_run *run, struct nl_pump *p, bool ready)
 			n = (ssize_t)(f->spool.len - p->fed);
 		if (n > 0)
 			p->fed += n, p->n = (size_t)n;
-		else if (n != -EINTR)
-			shut(run, &p->in);
+		else if (!falters(p, n))
+			p->error = n < 0 ? (int)-n : EIO, shut(run, &p->in);
 	} else if (f->eof) {
 		shut(run, &p->in);
 	} else if (ready) {
@@ -141,8 +151,9 @@ static void fill(struct nl_run *run, struct nl_pump *p, bool ready)
 			if (nl_spool_put(run, &f->spool, p->chunk, (size_t)n) == 0)
 				p->fed = f->spool.len;
 			p->n = (size_t)n;
-		} else if (n != -EINTR && n != -EAGAIN) {
-			f->eof = true;
+		} else if (!falters(p, n)) {
+			p->error = n < 0 ? (int)-n : p->error;
+			f->eof = n == 0;
 			shut(run, &p->in);
 		}
 	}
@@ -153,8 +164,9 @@ static void pour(struct nl_run *run, struct nl_pump *p)
 	ssize_t r = run->os->write(p->in, p->chunk + p->at, p->n - p->at);
 	if (r > 0) {
 		p->at += (size_t)r;
-	} else if (r != -EAGAIN && r != -EINTR) {
+	} else if (!falters(p, r)) {
 		nl_swallow(run, (int)r);
+		p->error = r != -EPIPE ? (int)-r : p->error;
 		shut(run, &p->in);      // The command reads no more; the rest waits for the next attempt.
 	}
 }
@@ -186,7 +198,7 @@ int nl_pump_wait(struct nl_run *run, struct nl_pump *p, nl_time until, siginfo_t
 		return r;
 	for (int i = 0; i < 2; i++)
 		if (of[i] >= 0 && set[of[i]].revents)
-			serve(run, &p->out[i]);
+			serve(run, p, &p->out[i]);
 	if (in >= 0 && set[in].revents & (POLLERR | POLLHUP))
 		shut(run, &p->in);
 	else if (in >= 0 && set[in].revents)
@@ -223,7 +235,8 @@ bool nl_pump_drain(struct nl_run *run, struct nl_pump *p, const struct nl_req *q
 			nl_alone(run, sig);
 		if (!stopped && run->told != told) {
 			*why = nl_why_told(run);
-			return true;
+			stopped = true;
+			abandon_at = nl_after(nl_now(run), 100 * NL_MS);
 		}
 		if (sig == NL_WAKE_TIME && !stopped && until == limit.at) {
 			run->fired = limit.owner;

@@ -63,11 +63,12 @@ int nl_report_write(struct nl_run *run, int fd, const struct nl_svc *svc, const 
 	memcpy(e.buf + e.n, "]}\n", 3);
 	e.n += 3;
 	int r = 0;
+	unsigned tries = 0;
 	for (size_t at = 0; at < e.n && r >= 0; ) {
 		ssize_t n = run->os->write(fd, e.buf + at, e.n - at);
 		if (n > 0)
 			at += (size_t)n;
-		else if (n != -EINTR)
+		else if (n != -EINTR || ++tries > 1000)
 			r = n < 0 ? (int)n : -EIO;
 	}
 	nl_swallow(run, r);

@@ -114,7 +114,7 @@ void nl_deadline_text(struct nl_run *run, nl_time deadline, nl_time grace, char 
 	         (unsigned long long)self.start, (long long)grace);
 }
 
-void nl_run_open(struct nl_run *run, struct nl_signals *signals, const struct nl_os *os, char **env,
+int nl_run_open(struct nl_run *run, struct nl_signals *signals, const struct nl_os *os, char **env,
                  const char *tool)
 {
 	int chld = NL_SIG_DFL;
@@ -128,12 +128,13 @@ void nl_run_open(struct nl_run *run, struct nl_signals *signals, const struct nl
 	for (int i = 0; i < 2 && r < 0; i++)
 		r = os->mask(~UINT64_C(0), &signals->mask);
 	if (r < 0)
-		nl_say(run, "cannot block signals: %s", strerror(-r));
+		return r;
 	if (!MUTANT(NO_SUBREAPER))
 		os->prctl(PR_SET_CHILD_SUBREAPER, 1);   // Else orphans escape a stop: the walk finds fewer.
 	run->pid = os->pid();
 	run->terminal = has_terminal(run);
 	inherit_deadline(run);
+	return 0;
 }
 
 enum nl_signal_kind nl_signal_kind(int sig)
@@ -180,10 +181,12 @@ void nl_pause(struct nl_run *run, int sig)
 }
 
 /* The kernel fails us: a pause instead of a spin. */
-static int stumble(struct nl_run *run)
+static int stumble(struct nl_run *run, nl_time until)
 {
-	run->os->poll(NULL, 0, 10 * NL_MS);
-	return NL_WAKE_LOOK;
+	struct timespec ts = { .tv_nsec = 10 * NL_MS };
+	if (run->os->poll(NULL, 0, 10 * NL_MS) < 0)
+		run->os->syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, (long)&ts, 0, 0, 0);
+	return until != NL_NEVER && nl_now(run) >= until ? NL_WAKE_TIME : NL_WAKE_LOOK;
 }
 
 int nl_wait(struct nl_run *run, nl_time until, siginfo_t *si)
@@ -194,7 +197,7 @@ int nl_wait(struct nl_run *run, nl_time until, siginfo_t *si)
 		return sig;
 	if (sig == -EAGAIN && until != NL_NEVER && (span <= 0 || nl_now(run) >= until))
 		return NL_WAKE_TIME;
-	return stumble(run);                    // Also EINTR: stopped and continued.
+	return stumble(run, until);             // Also EINTR: stopped and continued.
 }
 
 int nl_poll(struct nl_run *run, struct pollfd *p, unsigned n, nl_time until, siginfo_t *si)
@@ -215,7 +218,11 @@ int nl_poll(struct nl_run *run, struct pollfd *p, unsigned n, nl_time until, sig
 		return NL_WAKE_IO;
 	if (until != NL_NEVER && nl_now(run) >= until)
 		return NL_WAKE_TIME;
-	return r == 0 ? NL_WAKE_LOOK : stumble(run);
+	if (r == 0 || r == -EINTR)
+		return NL_WAKE_LOOK;
+	for (unsigned i = 0; i < n; i++)        // It cannot tell: they are tried.
+		p[i].revents = p[i].events;
+	return stumble(run, until) == NL_WAKE_TIME ? NL_WAKE_TIME : NL_WAKE_IO;
 }
 
 struct nl_limit nl_limit(const struct nl_req *q)

@@ -17,8 +17,9 @@ struct nl_signals {
 
 /* Makes the process a supervisor: descriptors 0-2 exist, every signal is
  * blocked, SIGCHLD is default, orphans of our commands come to us, NL_DEADLINE
- * is read.  From here on nothing but nl_wait sees a signal. */
-void nl_run_open(struct nl_run *, struct nl_signals *, const struct nl_os *, char **env, const char *tool);
+ * is read.  From here on nothing but nl_wait sees a signal.  -errno: signals
+ * cannot be blocked, nothing may be started. */
+int nl_run_open(struct nl_run *, struct nl_signals *, const struct nl_os *, char **env, const char *tool);
 
 /* A value of the inherited environment, or NULL. */
 const char *nl_getenv(const struct nl_run *, const char *name);

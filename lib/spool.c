@@ -27,9 +27,9 @@ static int open_disk(struct nl_run *run)
 
 static int write_at(struct nl_run *run, int fd, const char *buf, size_t n, off_t at)
 {
-	while (n > 0) {
+	for (unsigned tries = 0; n > 0; ) {
 		ssize_t r = run->os->pwrite(fd, buf, n, at);
-		if (r == -EINTR)
+		if (r == -EINTR && ++tries < 1000)
 			continue;
 		if (r <= 0) {
 			nl_swallow(run, (int)r);
@@ -48,8 +48,6 @@ static int to_disk(struct nl_run *run, struct nl_spool *s)
 		return fd;
 	for (off_t at = 0; at < s->len && r == 0; ) {
 		ssize_t n = run->os->pread(s->fd, buf, sizeof buf, at);
-		if (n == -EINTR)
-			continue;
 		if (n <= 0)
 			r = n < 0 ? (int)n : -EIO;
 		else

@@ -20,15 +20,16 @@
 static int fd_put(struct nl_tap *tap, struct nl_run *run, const char *buf, size_t n)
 {
 	struct nl_fd_tap *t = (struct nl_fd_tap *)tap;
+	unsigned tries = 0;
 	while (n > 0 && !t->error) {
 		ssize_t r = run->os->write(t->fd, buf, n);
 		if (r > 0) {
 			buf += r, n -= (size_t)r;
-		} else if (r == -EAGAIN && n <= sizeof t->rest) {
+		} else if (r == -EAGAIN && n <= NL_REST) {
 			memmove(t->rest, buf, n);
 			t->n = n;
 			return 0;
-		} else if (r != -EINTR && r != -EAGAIN) {
+		} else if ((r != -EINTR && r != -EAGAIN) || ++tries > 1000) {
 			nl_swallow(run, (int)r);
 			t->error = r < 0 ? (int)-r : EIO;
 		}
@@ -37,10 +38,10 @@ static int fd_put(struct nl_tap *tap, struct nl_run *run, const char *buf, size_
 	return -t->error;
 }
 
-void nl_fd_tap_init(struct nl_fd_tap *t, int fd)
+void nl_fd_tap_init(struct nl_fd_tap *t, int fd, char *rest)
 {
 	t->tap = (struct nl_tap){ .put = fd_put };
-	t->fd = fd, t->error = 0, t->n = 0;
+	t->fd = fd, t->error = 0, t->n = 0, t->rest = rest;
 }
 
 static int hold_put(struct nl_tap *tap, struct nl_run *run, const char *buf, size_t n)
@@ -153,7 +154,7 @@ enum nl_why nl_put(struct nl_run *run, const struct nl_req *q, struct nl_tap *to
 		enum nl_why why = end ? wait_for_room(run, q, end) : NL_RAN;
 		if (why != NL_RAN)
 			return why;
-		size_t piece = n < sizeof end->rest ? n : sizeof end->rest;
+		size_t piece = n < NL_REST ? n : NL_REST;
 		*error = -to->put(to, run, buf, piece);
 		buf += piece, n -= piece;
 	}
@@ -164,7 +165,8 @@ enum nl_why nl_copy(struct nl_run *run, const struct nl_req *q, const struct nl_
 {
 	struct nl_fd_tap *end = nl_chain_end(to);
 	char buf[16384];
-	size_t piece = end && !is_file(run, end->fd) ? sizeof end->rest : sizeof buf;
+	size_t piece = end && !is_file(run, end->fd) ? NL_REST : sizeof buf;
+	unsigned tries = 0;
 	*error = 0;
 	for (off_t at = 0; at < s->len && !*error; ) {
 		enum nl_why why = end ? wait_for_room(run, q, end) : NL_RAN;
@@ -172,7 +174,7 @@ enum nl_why nl_copy(struct nl_run *run, const struct nl_req *q, const struct nl_
 			return why;
 		size_t want = s->len - at < (off_t)piece ? (size_t)(s->len - at) : piece;
 		ssize_t n = run->os->pread(s->fd, buf, want, at);
-		if (n == -EINTR)
+		if (n == -EINTR && ++tries < 1000)
 			continue;
 		if (n <= 0)
 			*error = n < 0 ? (int)-n : EIO;

@@ -100,11 +100,16 @@ int nl_main(const struct nl_layer *layer, int argc, char **argv)
 	struct nl_signals signals;
 	struct nl_ids ids;
 	struct nl_fd_tap std[2];
+	char rest[2][NL_REST];
 	snprintf(tool, sizeof tool, gnu ? "timeout" : "nl-%s", layer->name);
-	nl_run_open(&run, &signals, &nl_os_linux, environ, tool);
+	int blocked = nl_run_open(&run, &signals, &nl_os_linux, environ, tool);
+	if (blocked < 0) {
+		nl_fail(&err, "cannot block signals: %s", strerror(-blocked));
+		return usage_error(tool, false, &err);
+	}
 	run.compat = gnu, run.std = std, run.say = say;
-	nl_fd_tap_init(&std[0], 1);
-	nl_fd_tap_init(&std[1], 2);
+	nl_fd_tap_init(&std[0], 1, rest[0]);
+	nl_fd_tap_init(&std[1], 2, rest[1]);
 	int heard = gnu || stack->prints || !stack->layer->opts ? 0 : open_sinks(&run, stack, &err);
 	if (heard < 0)
 		return usage_error(tool, gnu, &err);

@@ -151,6 +151,7 @@ static _Noreturn void supervise(const struct line *line)
 	struct nl_err err;
 	struct nl_signals signals;
 	struct nl_fd_tap std[2];
+	char rest[2][NL_REST];
 	struct nl_ids ids;
 	struct nl_run run;
 	char *argv[LEN(line->argv) + 1] = { 0 };
@@ -162,8 +163,8 @@ static _Noreturn void supervise(const struct line *line)
 		_exit(99);
 	nl_run_open(&run, &signals, &os, environ, "nl-sim");
 	run.std = std, run.say = say;
-	nl_fd_tap_init(&std[0], 1);
-	nl_fd_tap_init(&std[1], 2);
+	nl_fd_tap_init(&std[0], 1, rest[0]);
+	nl_fd_tap_init(&std[1], 2, rest[1]);
 	if (line->events) {
 		nl_ids_open(&run, &ids);
 		run.ids = &ids;

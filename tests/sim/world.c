@@ -334,6 +334,7 @@ struct sim_result sim_world(struct sim_plan *p, struct sim_log *log)
 	static char *no_environ[] = { NULL };
 	struct nl_signals signals = { .fd = -1 };
 	struct nl_fd_tap std[2];
+	char rest[2][NL_REST];
 	struct nl_ids ids;
 	struct nl_sink sink = { .type = NL_SINK_FD, .level = NL_INFO, .fd = 2 };
 	struct nl_run run = { .os = &os, .environ = no_environ, .pid = 100, .horizon = p->horizon, .signals = &signals,
@@ -343,8 +344,8 @@ struct sim_result sim_world(struct sim_plan *p, struct sim_log *log)
 
 	w = (struct world){ .plan = p, .log = log };
 	log->n = log->requests = log->retries = 0, log->wrong = NULL;
-	nl_fd_tap_init(&std[0], 1);
-	nl_fd_tap_init(&std[1], 2);
+	nl_fd_tap_init(&std[0], 1, rest[0]);
+	nl_fd_tap_init(&std[1], 2, rest[1]);
 	room = (struct nl_room){ .used = 0 };
 	struct nl_svc *stack = nl_stack(strcmp(p->argv[0], "nl-retry") ? &nl_timeout : &nl_retry, p->argv + 1, NL_STACK_FUSED,
 	                                &room, &at, &err);
