@@ -23,7 +23,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TREE 1024                       /* processes looked at in one pass */
+#define TREE 128                        /* processes looked at in one pass: small, for small stacks */
+#define BEFORE 1024
 /* Their lists would make every run's stack larger than it need be. */
 #define NOINLINE __attribute__((noinline))
 #define GIVE_UP (5 * NL_SEC)            /* after KILL: for those that sleep in the kernel */
@@ -118,8 +119,6 @@ static unsigned tree(struct child *c, bool shallow, struct nl_proc *list)
 		return 0;
 	unsigned n = nl_proc_tree(c->run->os, c->run->pid, c->before, c->befores, shallow, list, TREE), k = 0;
 	for (unsigned i = 0; i < n; i++) {
-		if (list[i].state == 'Z' || list[i].state == 'X')
-			continue;
 		if (c->kill == NL_KILL_GROUP && c->group && list[i].pgrp != c->pid)
 			continue;
 		list[k++] = list[i];
@@ -181,7 +180,7 @@ NOINLINE static void kill_all(struct child *c, nl_time now)
 	c->lost = r == -EPERM;
 	if (c->kill == NL_KILL_COMMAND)
 		return;
-	if (c->group && !c->reaped)
+	if (c->group && (!c->reaped || MUTANT(REAPS_FIRST)))
 		os->kill(-c->pid, SIGKILL);
 	if (c->blind && c->run->pid == 1)
 		os->kill(-1, SIGKILL);          // All of our namespace but us.
@@ -189,7 +188,7 @@ NOINLINE static void kill_all(struct child *c, nl_time now)
 		unsigned n = tree(c, false, list);
 		for (unsigned i = 0; i < n; i++)        // A stopped process forks no more.
 			os->kill(list[i].pid, pass == 0 ? SIGSTOP : SIGKILL);
-		if (pass > 0 && n <= last)
+		if (pass > 0 && n <= last && n < TREE)
 			break;
 		last = n;
 	}
@@ -261,10 +260,16 @@ static void on_end_signal(struct child *c, int sig, bool theirs, nl_time now)
 		send(c, sig);
 }
 
+/* A terminal that hangs up tells the session's leader alone. */
+static bool leads_session(const struct child *c)
+{
+	return c->run->os->syscall(SYS_getsid, 0, 0, 0, 0, 0, 0) == c->run->pid;
+}
+
 static void on_signal(struct child *c, const siginfo_t *si)
 {
 	int sig = si->si_signo;
-	bool theirs = si->si_code == SI_KERNEL && !c->group;
+	bool theirs = si->si_code == SI_KERNEL && !c->group && !(sig == SIGHUP && leads_session(c));
 	if (sig == SIGCHLD) {
 		look(c);
 		return;
@@ -377,7 +382,7 @@ static void note_children(struct child *c)
 	while ((r = c->run->os->wait(-1, &ws, WNOHANG)) > 0)
 		;
 	if (r == 0) {
-		int n = nl_proc_children(c->run->os, c->run->pid, c->before, TREE);
+		int n = nl_proc_children(c->run->os, c->run->pid, c->before, BEFORE);
 		c->befores = n < 0 ? 0 : (unsigned)n;
 	}
 }
@@ -397,7 +402,7 @@ static pid_t start(struct child *c, struct nl_spawn *spec)
 
 struct nl_outcome nl_child(struct nl_run *run, const struct nl_req *q, struct nl_spawn *spec, struct nl_pump *pump)
 {
-	pid_t before[TREE];
+	pid_t before[BEFORE];
 	struct child c = { .run = run, .q = q, .pump = pump, .name = spec->argv[0], .before = before,
 	                   .kill = q->stop.kill, .verbose = q->stop.verbose };
 	run->killed = false, run->stopped_at = 0;

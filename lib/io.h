@@ -30,7 +30,7 @@ struct nl_tap {
 };
 
 /* A descriptor of ours; what it could not take at once waits in rest. */
-struct nl_fd_tap { struct nl_tap tap; int fd, error; size_t n; char *rest; };
+struct nl_fd_tap { struct nl_tap tap; int fd, error; unsigned stalls; size_t n; char *rest; };
 #define NL_REST 4096                    /* bytes that rest has room for: PIPE_BUF */
 void nl_fd_tap_init(struct nl_fd_tap *, int fd, char *rest);
 
@@ -77,7 +77,7 @@ struct nl_pump {
 	unsigned stalls;
 	int theirs[3];                  /* the command's ends, ours until it has started */
 };
-#define NL_CHUNK 65536
+#define NL_CHUNK 16384
 
 /* Opens the pipes that q asks for and says in fd[3] what the command's 0, 1 and
  * 2 are.  0, -errno. */

@@ -149,7 +149,7 @@ unsigned nl_proc_tree(const struct nl_os *os, pid_t root, const pid_t *skip, uns
 		for (int i = 0; i < k && n < max; i++) {
 			if (at == 0 && has(skip, skips, kid[i]))
 				continue;
-			if (nl_proc_read(os, kid[i], &list[n]) == 0)
+			if (nl_proc_read(os, kid[i], &list[n]) == 0 && list[n].state != 'Z' && list[n].state != 'X')
 				n++;
 		}
 	}

@@ -80,7 +80,7 @@ static bool falters(struct nl_pump *p, ssize_t r)
 {
 	if (r != -EAGAIN && r != -EINTR)
 		p->stalls = 0;
-	return (r == -EAGAIN || r == -EINTR) && ++p->stalls < 1000;
+	return (r == -EAGAIN || r == -EINTR) && ++p->stalls < 100;
 }
 
 /* One piece from the command into its taps. */

@@ -218,7 +218,7 @@ int nl_poll(struct nl_run *run, struct pollfd *p, unsigned n, nl_time until, sig
 		return NL_WAKE_IO;
 	if (until != NL_NEVER && nl_now(run) >= until)
 		return NL_WAKE_TIME;
-	if (r == 0 || r == -EINTR)
+	if (r == 0)
 		return NL_WAKE_LOOK;
 	for (unsigned i = 0; i < n; i++)        // It cannot tell: they are tried.
 		p[i].revents = p[i].events;

@@ -20,16 +20,15 @@
 static int fd_put(struct nl_tap *tap, struct nl_run *run, const char *buf, size_t n)
 {
 	struct nl_fd_tap *t = (struct nl_fd_tap *)tap;
-	unsigned tries = 0;
 	while (n > 0 && !t->error) {
 		ssize_t r = run->os->write(t->fd, buf, n);
 		if (r > 0) {
-			buf += r, n -= (size_t)r;
-		} else if (r == -EAGAIN && n <= NL_REST) {
+			buf += r, n -= (size_t)r, t->stalls = 0;
+		} else if (r == -EAGAIN && n <= NL_REST && ++t->stalls < 100) {
 			memmove(t->rest, buf, n);
 			t->n = n;
 			return 0;
-		} else if ((r != -EINTR && r != -EAGAIN) || ++tries > 1000) {
+		} else if (r != -EINTR || ++t->stalls > 100) {
 			nl_swallow(run, (int)r);
 			t->error = r < 0 ? (int)-r : EIO;
 		}
@@ -41,7 +40,7 @@ static int fd_put(struct nl_tap *tap, struct nl_run *run, const char *buf, size_
 void nl_fd_tap_init(struct nl_fd_tap *t, int fd, char *rest)
 {
 	t->tap = (struct nl_tap){ .put = fd_put };
-	t->fd = fd, t->error = 0, t->n = 0, t->rest = rest;
+	t->fd = fd, t->error = 0, t->n = 0, t->rest = rest, t->stalls = 0;
 }
 
 static int hold_put(struct nl_tap *tap, struct nl_run *run, const char *buf, size_t n)

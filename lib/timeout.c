@@ -118,7 +118,7 @@ static void tell_hit(struct timeout *t, struct nl_run *run, struct nl_span_of of
 	if (grace != NL_NEVER)
 		nl_event_secs(&e, "grace_s", grace);
 	nl_event_bool(&e, "killed", run->killed);
-	nl_event_human(&e, "timeout: %s %s after %s (%s%s)", t->svc.cmd, idle ? "was silent and stopped" : "stopped",
+	nl_event_human(&e, "timeout: %.100s %s after %s (%s%s)", t->svc.cmd, idle ? "was silent and stopped" : "stopped",
 	               nl_secs_text(dur, text), sig, run->killed ? ", then KILL" : "");
 	nl_event_emit(&e);
 }

@@ -10,8 +10,8 @@
 # an empty directory as cwd and a file of three lines as stdin; a line that
 # begins with | gets them through a pipe.  -s sends SIG to the outermost
 # process once FILE there is not empty.  The end (a death is not a status),
-# stdout, the size of the file n and what each layer says in events must agree;
-# WANT ("7" or "TERM") and CALLS, that size, must be so, too, unless "-".
+# stdout, the size of the file n and what each layer says in events must agree,
+# and the time but for 4 seconds of a busy machine; WANT ("7" or "TERM") and CALLS, that size, must be so, too, unless "-".
 set -u
 signal='' want=- calls=-
 while getopts s:w:n: o; do
@@ -81,6 +81,7 @@ awk -v dir="$dir" -v want="$want" -v calls="$calls" -v line="$line" '
 			how[m] = text(dir "/" m "/how")
 			out[m] = text(dir "/" m "/out")
 			runs[m] = text(dir "/" m "/n")
+			took[m] = text(dir "/" m "/how.took") + 0
 			sub(/\n$/, "", how[m])
 			sub(/\n$/, "", runs[m])
 			said(m)
@@ -91,6 +92,8 @@ awk -v dir="$dir" -v want="$want" -v calls="$calls" -v line="$line" '
 			differ("stdout", out[1], out[0])
 		if (length(runs[1]) != length(runs[0]))
 			differ("runs", length(runs[1]), length(runs[0]))
+		if (took[1] > took[0] + 4 || took[0] > took[1] + 4)
+			differ("seconds", took[1], took[0])
 		for (l in n)
 			if (n[l])
 				differ("event" l, n[l] > 0 ? n[l] " more" : 0, n[l] < 0 ? -n[l] " more" : 0)

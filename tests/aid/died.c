@@ -4,13 +4,15 @@
  *
  * died FILE COMMAND [ARG]...   Runs COMMAND as a process of an empty signal
  * mask and default dispositions (a shell's background job ignores INT), writes
- * its pid to FILE.pid and at the end "exit N" or "signal N" to FILE; exits with
- * what a shell would show as $?.  Both files appear complete or not at all.
+ * its pid to FILE.pid and at the end the seconds that it took to FILE.took and
+ * "exit N" or "signal N" to FILE; exits with what a shell would show as $?.
+ * Each file appears complete or not at all.
  */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static int note(const char *path, const char *ext, const char *word, int n)
@@ -30,6 +32,7 @@ static int note(const char *path, const char *ext, const char *word, int n)
 
 int main(int argc, char **argv)
 {
+	struct timespec began, ended;
 	sigset_t none;
 	pid_t pid;
 	int st;
@@ -37,6 +40,7 @@ int main(int argc, char **argv)
 	if (argc < 3)
 		return 96;
 	signal(SIGCHLD, SIG_DFL);
+	clock_gettime(CLOCK_MONOTONIC, &began);
 	pid = fork();
 	if (pid < 0) {
 		perror("died: fork");
@@ -56,6 +60,8 @@ int main(int argc, char **argv)
 	while (waitpid(pid, &st, 0) < 0)
 		if (errno != EINTR)
 			return 96;
+	clock_gettime(CLOCK_MONOTONIC, &ended);
+	note(argv[1], ".took", "", (int)(ended.tv_sec - began.tv_sec));
 	if (WIFSIGNALED(st)) {
 		note(argv[1], "", "signal ", WTERMSIG(st));
 		return 128 + WTERMSIG(st);
