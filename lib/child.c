@@ -117,8 +117,12 @@ static unsigned tree(struct child *c, bool shallow, struct nl_proc *list)
 {
 	if (c->blind)
 		return 0;
-	unsigned n = nl_proc_tree(c->run->os, c->run->pid, c->before, c->befores, shallow, list, TREE), k = 0;
-	for (unsigned i = 0; i < n; i++) {
+	unsigned k = 0;
+	int n = -1;
+	for (int i = 0; i < 3 && n < 0; i++)
+		n = nl_proc_tree(c->run->os, c->run->pid, c->before, c->befores, shallow, list, TREE);
+	c->blind = n < 0;
+	for (int i = 0; i < n; i++) {
 		if (c->kill == NL_KILL_GROUP && c->group && list[i].pgrp != c->pid)
 			continue;
 		list[k++] = list[i];
@@ -351,6 +355,8 @@ NOINLINE static void finish(struct child *c)
 		siginfo_t si;
 		unsigned n = tree(c, false, list);
 		nl_time now = nl_now(c->run);
+		if (c->blind && c->group && !c->reaped)
+			os->kill(-c->pid, SIGKILL);     // Whoever is left there cannot be seen.
 		if (n == 0 || now >= give_up_at)
 			break;
 		if (now >= c->kill_at) {

@@ -137,7 +137,7 @@ static bool has(const pid_t *list, unsigned n, pid_t pid)
 	return false;
 }
 
-unsigned nl_proc_tree(const struct nl_os *os, pid_t root, const pid_t *skip, unsigned skips, bool shallow,
+int nl_proc_tree(const struct nl_os *os, pid_t root, const pid_t *skip, unsigned skips, bool shallow,
                       struct nl_proc *list, unsigned max)
 {
 	pid_t kid[512];
@@ -146,6 +146,8 @@ unsigned nl_proc_tree(const struct nl_os *os, pid_t root, const pid_t *skip, uns
 		if (at > 0 && shallow && nl_proc_is_nl(&list[at - 1]))
 			continue;
 		int k = nl_proc_children(os, at ? list[at - 1].pid : root, kid, sizeof kid / sizeof *kid);
+		if (at == 0 && k < 0)
+			return k;
 		for (int i = 0; i < k && n < max; i++) {
 			if (at == 0 && has(skip, skips, kid[i]))
 				continue;
@@ -153,7 +155,7 @@ unsigned nl_proc_tree(const struct nl_os *os, pid_t root, const pid_t *skip, uns
 				n++;
 		}
 	}
-	return n;
+	return (int)n;
 }
 
 void nl_boot_id(const struct nl_os *os, char buf[40])

@@ -29,8 +29,9 @@ bool nl_proc_is_ours(const struct nl_os *);
 
 /* The descendants of root, parents first, without the children of root in
  * skip[] and their descendants; shallow: not below another supervisor of ours.
- * Those that are over are not listed.  Returns how many; a tree larger than max is cut. */
-unsigned nl_proc_tree(const struct nl_os *, pid_t root, const pid_t *skip, unsigned skips, bool shallow,
+ * Those that are over are not listed.  Returns how many; a tree larger than max is cut.
+ * -errno when the children of root cannot be known. */
+int nl_proc_tree(const struct nl_os *, pid_t root, const pid_t *skip, unsigned skips, bool shallow,
                       struct nl_proc *list, unsigned max);
 
 /* The boot's id, 36 characters; empty when unknown. */

@@ -88,13 +88,13 @@ static void inherit_deadline(struct nl_run *run)
 {
 	const char *text = nl_getenv(run, "NL_DEADLINE");
 	char boot[40], own[40] = "";
-	long long ns = 0, grace = 0;
+	long long ns = 0, grace = NL_NEVER;
 	int pid = 0;
 	unsigned long long start = 0;
 	struct nl_proc p;
 
 	run->horizon = run->grace = NL_NEVER;
-	if (!text || sscanf(text, "%lld:%39[^:]:%d:%llu:%lld", &ns, own, &pid, &start, &grace) != 5 || grace < 0)
+	if (!text || sscanf(text, "%lld:%39[^:]:%d:%llu:%lld", &ns, own, &pid, &start, &grace) < 4 || grace < 0)
 		return;
 	nl_boot_id(run->os, boot);
 	if (strcmp(boot, own) || nl_proc_read(run->os, pid, &p) < 0 || p.start != start || p.state == 'Z')

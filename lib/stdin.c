@@ -70,8 +70,11 @@ int nl_stdin_open(struct nl_run *run, struct nl_stdin *s, struct nl_req *q, enum
 	}
 	if (mode == NL_STDIN_INHERIT || !again || q->io.feed)  // A feed starts anew for each command.
 		return 0;
-	if ((s->fd == 0 && run->mended & 1) || run->os->syscall(SYS_fstat, s->fd, (long)&st, 0, 0, 0, 0) < 0)
+	if (s->fd == 0 && run->mended & 1)
 		return 0;
+	int r = (int)run->os->syscall(SYS_fstat, s->fd, (long)&st, 0, 0, 0, 0);
+	if (r < 0)
+		return r;
 	if (S_ISREG(st.st_mode)) {
 		s->start = (off_t)run->os->syscall(SYS_lseek, s->fd, 0, SEEK_CUR, 0, 0, 0);
 		s->way = s->start < 0 ? NL_STDIN_AS_IS : NL_STDIN_REWOUND;

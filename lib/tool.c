@@ -10,6 +10,7 @@
 #include "run.h"
 #include "stack.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,7 +99,7 @@ int nl_main(const struct nl_layer *layer, int argc, char **argv)
 
 	struct nl_run run;
 	struct nl_signals signals;
-	struct nl_ids ids;
+	struct nl_ids ids = { .seq = 0 };
 	struct nl_fd_tap std[2];
 	char rest[2][NL_REST];
 	snprintf(tool, sizeof tool, gnu ? "timeout" : "nl-%s", layer->name);
@@ -110,6 +111,8 @@ int nl_main(const struct nl_layer *layer, int argc, char **argv)
 	run.compat = gnu, run.std = std, run.say = say;
 	nl_fd_tap_init(&std[0], 1, rest[0]);
 	nl_fd_tap_init(&std[1], 2, rest[1]);
+	for (int i = 0; i < 2; i++)             // A descriptor that was closed takes nothing, as it would for the command.
+		std[i].error = run.mended >> (i + 1) & 1 ? EBADF : 0;
 	int heard = gnu || stack->prints || !stack->layer->opts ? 0 : open_sinks(&run, stack, &err);
 	if (heard < 0)
 		return usage_error(tool, gnu, &err);

@@ -389,26 +389,26 @@ random() {
 	[ "$(jq -r .run "$NL_EVENTS" | sort -u | wc -l)" = 3 ]
 }
 
-@test "40 random stacks, first part, end alike fused and nested" {
-	random 1 40
+@test "35 random stacks, first part, end alike fused and nested" {
+	random 1 35
 }
 
-@test "40 random stacks, second part, end alike fused and nested" {
-	random 2 40
+@test "35 random stacks, second part, end alike fused and nested" {
+	random 2 35
 }
 
-@test "40 random stacks, third part, end alike fused and nested" {
-	random 3 40
+@test "35 random stacks, third part, end alike fused and nested" {
+	random 3 35
 }
 
-@test "40 random stacks, fourth part, end alike fused and nested" {
-	random 4 40
+@test "35 random stacks, fourth part, end alike fused and nested" {
+	random 4 35
 }
 
-@test "40 random stacks, fifth part, end alike fused and nested" {
-	random 5 40
+@test "35 random stacks, fifth part, end alike fused and nested" {
+	random 5 35
 }
 
-@test "40 random stacks, sixth part, end alike fused and nested" {
-	random 6 40
+@test "35 random stacks, sixth part, end alike fused and nested" {
+	random 6 35
 }

@@ -11,7 +11,8 @@
 # begins with | gets them through a pipe.  -s sends SIG to the outermost
 # process once FILE there is not empty.  The end (a death is not a status),
 # stdout, the size of the file n and what each layer says in events must agree,
-# and the time but for 4 seconds of a busy machine; WANT ("7" or "TERM") and CALLS, that size, must be so, too, unless "-".
+# and the time but for 4 seconds of a busy machine; WANT ("7" or "TERM") and
+# CALLS, that size, must be so, too, unless "-".
 set -u
 signal='' want=- calls=-
 while getopts s:w:n: o; do

@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -23,11 +24,13 @@ static int note(const char *path, const char *ext, const char *word, int n)
 	snprintf(tmp, sizeof tmp, "%s%s.new", path, ext);
 	snprintf(name, sizeof name, "%s%s", path, ext);
 	f = fopen(tmp, "we");
-	if (!f || fprintf(f, "%s%d\n", word, n) < 0 || fclose(f) || rename(tmp, name)) {
-		perror(name);
-		return -1;
-	}
-	return 0;
+	bool written = f && fprintf(f, "%s%d\n", word, n) > 0;
+	if (f && fclose(f))
+		written = false;
+	if (written && rename(tmp, name) == 0)
+		return 0;
+	perror(name);
+	return -1;
 }
 
 int main(int argc, char **argv)
