@@ -424,7 +424,7 @@ struct nl_outcome nl_child(struct nl_run *run, const struct nl_req *q, struct nl
 	c.group = spec->group;
 	if (spec->error) {
 		int ws;
-		while (run->os->wait(c.pid, &ws, 0) == -EINTR)
+		for (int i = 0; i < 100 && run->os->wait(c.pid, &ws, 0) == -EINTR; i++)
 			;
 		return (struct nl_outcome){ NL_EXIT(spec->error == ENOENT ? NL_EX_NOTFOUND : NL_EX_NOEXEC), NL_NOTRUN };
 	}

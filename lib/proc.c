@@ -72,7 +72,7 @@ static int numbers(const struct nl_os *os, const char *dir, int (*each)(void *, 
 	int fd = os->open(dir, O_RDONLY | O_DIRECTORY, 0);
 	if (fd < 0)
 		return fd;
-	long n;
+	long n = 0;
 	int r = 0;
 	while (r == 0 && (n = os->syscall(SYS_getdents64, fd, (long)buf, sizeof buf, 0, 0, 0)) > 0) {
 		for (long at = 0; at < n && r == 0; at += ((struct entry *)(void *)(buf + at))->len) {
@@ -82,7 +82,7 @@ static int numbers(const struct nl_os *os, const char *dir, int (*each)(void *, 
 		}
 	}
 	os->close(fd);
-	return r;
+	return r == 0 && n < 0 ? (int)n : r;
 }
 
 struct gather { const struct nl_os *os; pid_t pid, *list; unsigned n, max; };
@@ -151,7 +151,10 @@ int nl_proc_tree(const struct nl_os *os, pid_t root, const pid_t *skip, unsigned
 		for (int i = 0; i < k && n < max; i++) {
 			if (at == 0 && has(skip, skips, kid[i]))
 				continue;
-			if (nl_proc_read(os, kid[i], &list[n]) == 0 && list[n].state != 'Z' && list[n].state != 'X')
+			int r = nl_proc_read(os, kid[i], &list[n]);
+			if (r < 0 && r != -ENOENT && r != -ESRCH)       // It may well be there.
+				list[n] = (struct nl_proc){ .pid = kid[i], .state = '?' }, r = 0;
+			if (r == 0 && list[n].state != 'Z' && list[n].state != 'X')
 				n++;
 		}
 	}

@@ -104,8 +104,6 @@ random() {
 		124 1 nl-timeout -k 20 1 nl-timeout -k 0.2 20 flaky n deaf
 		124 1 nl-timeout -k 20 20 nl-timeout -k 0.2 1 flaky n deaf
 		124 1 nl-timeout -k 0.2 20 nl-timeout -k 8 1 flaky n deaf
-		124 1 nl-retry -k 0.2 -n 1 nl-timeout -k 8 1 flaky n deaf
-		124 1 nl-timeout -k 0.2 inf nl-retry -k 8 -n 1 -t 1 flaky n deaf
 		124 1 nl-timeout -k inf 1 nl-retry -k 0.2 nl-timeout -k 0 20 flaky n deaf
 		124 2 nl-retry -k 0.2 -n 2 -b constant:1ms -t 1 nl-timeout -k inf 20 flaky n deaf
 		KILL 1 nl-timeout -p -k 0.2 1 nl-timeout 20 flaky n deaf

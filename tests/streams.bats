@@ -131,7 +131,7 @@ pattern() {
 
 @test "After a failed attempt that read from a shared pipe there is no retry, and the message names --stdin=replay" {
 	judged=$NL_EVENTS
-	NL_EVENTS="human+$judged" run --separate-stderr -0 sh -c 'seq 1000 | sh -c "nl-retry -n 3 -b constant:1ms flaky n eat7 0; test \$? = 7"'
+	NL_EVENTS="human+$judged" run --separate-stderr -0 sh -c 'seq 1000 | sh -c "read -r one; nl-retry -n 3 -b constant:1ms flaky n eat7 0; test \$? = 7"'
 	[ "$output" = "call 1" ]
 	[[ $stderr == *nl-retry*--stdin=replay* ]]
 	[ "$(ev 'select(.event=="nl.retry.exhausted") | "\(.reason) \(.attempts)"')" = "stdin 1" ]

@@ -314,9 +314,9 @@ static int os_fcntl(int fd, int op, long arg)
 static long os_syscall(long nr, long a, long b, long c, long d, long e, long f)
 {
 	(void)c, (void)d, (void)e, (void)f;
-	if (nr != SYS_fstat || a != 2)
+	if (nr != SYS_fstat)
 		return -ENOSYS;
-	((struct stat *)b)->st_mode = S_IFREG | 0600;
+	((struct stat *)b)->st_mode = a == 2 ? S_IFREG | 0600 : S_IFCHR | 0600;
 	return 0;
 }
 
