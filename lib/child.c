@@ -5,7 +5,7 @@
  *   running --end--> reaped
  *      | limit, or told to stop: signal once, CONT
  *   stopping --end--> gone: survivors TERM, CONT --grace--> KILL
- *      | grace: TERM, CONT to the tree, KILL
+ *      | grace: KILL to the tree
  *
  * Nothing is signalled after it is reaped: while stopping, the dead command
  * stays a zombie, which keeps its pid and its group's id ours.
@@ -231,13 +231,6 @@ NOINLINE static void expire(struct child *c, struct nl_limit limit, nl_time now)
 	if (!c->stopping) {
 		hit_limit(c, limit, now);
 	} else {
-		struct nl_proc list[TREE];
-		unsigned n = c->killed || c->run->compat || c->kill == NL_KILL_COMMAND ? 0 : tree(c, false, list);
-		for (unsigned i = 0; i < n; i++) {
-			if (!(c->sent & NL_SIGBIT(SIGTERM)))
-				c->run->os->kill(list[i].pid, SIGTERM);
-			c->run->os->kill(list[i].pid, SIGCONT);
-		}
 		kill_all(c, now);
 		if (!c->lost && now >= c->give_up_at)
 			c->lost = true;
