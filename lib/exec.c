@@ -174,7 +174,7 @@ __attribute__((noinline)) static struct nl_outcome run_pumped(struct nl_run *run
 static struct nl_outcome exec_call(struct nl_svc *svc, struct nl_run *run, struct nl_req q)
 {
 	struct exec *x = (struct exec *)svc;
-	struct texts t;
+	struct texts t = { .attempt = "" };
 	struct env env = { .v = x->envp };
 
 	if (run->stop_sig)
@@ -205,7 +205,7 @@ void nl_hook_run(struct nl_run *run, struct nl_req q, struct nl_hook hook)
 	const char *argv[] = { "sh", "-c", hook.cmd, NULL };
 	char **envp = calloc(count_environ() + OURS + 1, sizeof *envp);
 	int null = run->os->open("/dev/null", O_RDONLY, 0);
-	struct texts t;
+	struct texts t = { .attempt = "" };
 	struct env env = { .v = envp };
 	if (!envp || null < 0) {
 		nl_say(run, "cannot run a hook: %s", strerror(envp ? -null : ENOMEM));

@@ -18,13 +18,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct nl_layer *const layers[] = { &nl_retry, &nl_timeout };
+static const struct nl_layer *const layers[] = { &nl_retry, &nl_timeout, NULL };
 
 static const struct nl_layer *layer_of(const char *word)
 {
 	if (strncmp(word, "nl-", 3))
 		return NULL;
-	for (size_t i = 0; i < sizeof layers / sizeof *layers; i++)
+	for (size_t i = 0; layers[i]; i++)
 		if (!strcmp(word + 3, layers[i]->name))
 			return layers[i];
 	return NULL;
