@@ -25,8 +25,6 @@
 
 #define TREE 128                        /* processes looked at in one pass: small, for small stacks */
 #define BEFORE 1024
-/* Their lists would make every run's stack larger than it need be. */
-#define NOINLINE __attribute__((noinline))
 #define GIVE_UP (5 * NL_SEC)            /* after KILL: for those that sleep in the kernel */
 
 struct child {
@@ -132,7 +130,7 @@ static unsigned tree(struct child *c, bool shallow, struct nl_proc *list)
 
 /* To the command and those that share its fate from the start: its group, or
  * where the group is the caller's, its tree down to the next supervisor. */
-NOINLINE static void send(struct child *c, int sig)
+NL_COLD static void send(struct child *c, int sig)
 {
 	const struct nl_os *os = c->run->os;
 	if (c->kill == NL_KILL_COMMAND) {
@@ -152,7 +150,7 @@ NOINLINE static void send(struct child *c, int sig)
 
 /* All but supervisors of ours, if there are any: those end by themselves once
  * what they watch has ended, and still tell of it. */
-NOINLINE static bool kill_watched(struct child *c)
+NL_COLD static bool kill_watched(struct child *c)
 {
 	struct nl_proc list[TREE];
 	unsigned n = tree(c, false, list);
@@ -167,7 +165,7 @@ NOINLINE static bool kill_watched(struct child *c)
 
 /* Every process of the kill set, atomically where it is a group, then those
  * outside it until a pass finds nobody new. */
-NOINLINE static void kill_all(struct child *c, nl_time now)
+NL_COLD static void kill_all(struct child *c, nl_time now)
 {
 	const struct nl_os *os = c->run->os;
 	struct nl_proc list[TREE];
@@ -226,7 +224,7 @@ static void hit_limit(struct child *c, struct nl_limit limit, nl_time now)
 	stop(c, limit.sig, now);
 }
 
-NOINLINE static void expire(struct child *c, struct nl_limit limit, nl_time now)
+NL_COLD static void expire(struct child *c, struct nl_limit limit, nl_time now)
 {
 	if (!c->stopping) {
 		hit_limit(c, limit, now);
@@ -317,7 +315,7 @@ static void supervise(struct child *c)
 
 /* The same for the first process of a pid namespace that cannot see it:
  * everybody else there is ours. */
-NOINLINE static void finish_as_init(struct child *c)
+NL_COLD static void finish_as_init(struct child *c)
 {
 	const struct nl_os *os = c->run->os;
 	int ws;
@@ -338,7 +336,7 @@ NOINLINE static void finish_as_init(struct child *c)
 }
 
 /* The command is over and was stopped: nobody of its tree survives it. */
-NOINLINE static void finish(struct child *c)
+NL_COLD static void finish(struct child *c)
 {
 	const struct nl_os *os = c->run->os;
 	struct nl_proc list[TREE];

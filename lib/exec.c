@@ -146,7 +146,7 @@ static void say_not_run(struct nl_run *run, const struct nl_req *q, const struct
 }
 
 /* In a frame of its own: 16 KiB that most runs never touch. */
-__attribute__((noinline)) static struct nl_outcome run_pumped(struct nl_run *run, const struct nl_req *q, struct nl_spawn *spec)
+NL_COLD static struct nl_outcome run_pumped(struct nl_run *run, const struct nl_req *q, struct nl_spawn *spec)
 {
 	char chunk[NL_CHUNK];
 	struct nl_pump pump = { .chunk = chunk };

@@ -130,7 +130,7 @@ static nl_time next_delay(struct call *c)
 	return nl_jittered(c->r->jitter, &c->r->backoff, c->k ? c->k : 1, &c->jitter, c->run->os->unit(&c->rnd));
 }
 
-static struct nl_outcome dry_run(struct retry *r, struct nl_run *run, const struct nl_req *q)
+NL_COLD static struct nl_outcome dry_run(struct retry *r, struct nl_run *run, const struct nl_req *q)
 {
 	struct call c = { .r = r, .run = run, .rnd = r->seed.given ? r->seed.n : nl_seed(run) };
 	nl_time delay = 0;
@@ -149,7 +149,7 @@ static struct nl_outcome dry_run(struct retry *r, struct nl_run *run, const stru
 }
 
 /* Reads what the command left in --retry-after.  -1: nothing to be told. */
-static nl_time asked_delay(struct call *c)
+NL_COLD static nl_time asked_delay(struct call *c)
 {
 	char text[16384];
 	struct nl_err err;
@@ -197,7 +197,7 @@ static void prepare_streams(struct call *c)
 	}
 }
 
-static void tell_cut(struct call *c, nl_time limit, nl_time dur)
+NL_COLD static void tell_cut(struct call *c, nl_time limit, nl_time dur)
 {
 	struct nl_event e;
 	char name[16];
@@ -244,7 +244,7 @@ static struct nl_outcome attempt(struct call *c, nl_time *began, nl_time *cut, s
 }
 
 /* Output that was kept until now.  Changes the outcome if it cannot be delivered. */
-static struct nl_outcome deliver(struct call *c, int i, struct nl_outcome o, const char **word)
+NL_COLD static struct nl_outcome deliver(struct call *c, int i, struct nl_outcome o, const char **word)
 {
 	struct nl_spool *s = &c->hold[i].spool;
 	int error = 0;
@@ -266,7 +266,7 @@ static struct nl_outcome deliver(struct call *c, int i, struct nl_outcome o, con
 	return o;
 }
 
-static void tell_retry(struct call *c, struct nl_outcome o, unsigned number, nl_time dur, nl_time delay, nl_time asked)
+NL_COLD static void tell_retry(struct call *c, struct nl_outcome o, unsigned number, nl_time dur, nl_time delay, nl_time asked)
 {
 	struct nl_event e;
 	char err[24], max[16], what[32], secs[2][32];
@@ -295,7 +295,7 @@ static void tell_retry(struct call *c, struct nl_outcome o, unsigned number, nl_
 	nl_event_emit(&e);
 }
 
-static void tell_exhausted(struct call *c, struct nl_outcome o, const char *why)
+NL_COLD static void tell_exhausted(struct call *c, struct nl_outcome o, const char *why)
 {
 	struct nl_event e;
 	char err[24], what[32];

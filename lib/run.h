@@ -8,6 +8,10 @@
 #include "nl.h"
 #include "os.h"
 
+/* A function that most runs never call, or a large frame: kept out of its
+ * caller, whose frame is on the stack of every run.  A page costs 3 us. */
+#define NL_COLD __attribute__((noinline))
+
 /* What we inherited and must give back to commands. */
 struct nl_signals {
 	uint64_t mask;

@@ -61,7 +61,7 @@ static int timeout_init(struct nl_svc *svc, char ***argv, struct nl_err *err)
 	return 0;
 }
 
-static struct nl_outcome print_left(struct nl_run *run, const struct nl_req *q)
+NL_COLD static struct nl_outcome print_left(struct nl_run *run, const struct nl_req *q)
 {
 	char text[40];
 	int error, n;
@@ -102,7 +102,7 @@ static nl_time narrow(const struct timeout *t, struct nl_run *run, struct nl_req
 	return mine.at;
 }
 
-static void tell_hit(struct timeout *t, struct nl_run *run, struct nl_span_of of, bool idle, nl_time dur)
+NL_COLD static void tell_hit(struct timeout *t, struct nl_run *run, struct nl_span_of of, bool idle, nl_time dur)
 {
 	nl_time grace = nl_stopper_span(&t->stop);
 	struct nl_event e;
