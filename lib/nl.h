@@ -99,6 +99,7 @@ struct nl_run;
 /* What to do once.  By value: a layer narrows its own copy. */
 struct nl_req {
 	struct nl_io io;
+	nl_time now;                    /* when the call begins, if the caller has just looked; else 0 */
 	struct nl_limit limit;          /* the earliest of the enclosing layers' */
 	struct nl_idle *idle;           /* io.h: limits that output moves, or NULL */
 	struct nl_stop stop;

@@ -230,6 +230,7 @@ static struct nl_outcome attempt(struct call *c, nl_time *began, nl_time *cut, s
 	q.attempt = c->k;
 	c->story.attempts++;
 	*began = c->k == 1 && c->story.attempts == 1 ? c->story.began : nl_now(c->run);
+	q.now = *began;
 	if (r->per_attempt.ns > 0 && nl_after(*began, r->per_attempt.ns) < q.limit.at)
 		q.limit = nl_stopper_limit(&r->stop, &r->svc, nl_after(*began, r->per_attempt.ns));
 	struct nl_outcome o = nl_do(r->svc.inner, c->run, q);
@@ -412,7 +413,7 @@ static struct nl_outcome retry_call(struct nl_svc *svc, struct nl_run *run, stru
 	char human[96], secs[32];
 
 	c.of = nl_span_open(svc, run, &c.q);
-	c.story.began = c.at = nl_now(run);
+	c.story.began = c.at = q.now ? q.now : nl_now(run);
 	c.rnd = r->seed.given ? r->seed.n : r->jitter != NL_JITTER_NONE && r->attempts.n != 1 ? nl_seed(run) : 0;
 	c.q.max = r->attempts.n, c.q.prev = -1;
 	nl_stopper_grace(&r->stop, &c.q);

@@ -139,7 +139,7 @@ static struct nl_outcome timeout_call(struct nl_svc *svc, struct nl_run *run, st
 		return print_left(run, &q);
 	struct nl_req inside = q;
 	struct nl_span_of of = nl_span_open(svc, run, &inside);
-	nl_time began = nl_now(run);
+	nl_time began = inside.now = q.now ? q.now : nl_now(run);
 	struct nl_idle idle = { .span = t->idle.ns, .next = q.idle };
 	struct nl_idle_tap tap[2];
 
