@@ -68,7 +68,7 @@ int nl_report_write(struct nl_run *run, int fd, const struct nl_svc *svc, const 
 		ssize_t n = run->os->write(fd, e.buf + at, e.n - at);
 		if (n > 0)
 			at += (size_t)n;
-		else if (n != -EINTR || ++tries > 1000)
+		else if (n != -EINTR || ++tries > 100)
 			r = n < 0 ? (int)n : -EIO;
 	}
 	nl_swallow(run, r);

@@ -40,9 +40,9 @@ static int write_pipe(struct nl_run *run, int fd, const char *buf, size_t n)
 
 int nl_write_now(struct nl_run *run, int fd, const char *buf, size_t n)
 {
-	struct stat st;
+	struct stat st = { 0 };         // Of no known kind when fstat fails: asked by poll, like a terminal.
 	int r = (int)run->os->syscall(SYS_fstat, fd, (long)&st, 0, 0, 0, 0);
-	if (r < 0)
+	if (r == -EBADF)
 		return r;
 	for (int i = 0; i < 3; i++) {
 		struct pollfd p = { .fd = fd, .events = POLLOUT };

@@ -29,7 +29,7 @@ static int write_at(struct nl_run *run, int fd, const char *buf, size_t n, off_t
 {
 	for (unsigned tries = 0; n > 0; ) {
 		ssize_t r = run->os->pwrite(fd, buf, n, at);
-		if (r == -EINTR && ++tries < 1000)
+		if (r == -EINTR && ++tries < 100)
 			continue;
 		if (r <= 0) {
 			nl_swallow(run, (int)r);

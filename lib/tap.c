@@ -173,7 +173,7 @@ enum nl_why nl_copy(struct nl_run *run, const struct nl_req *q, const struct nl_
 			return why;
 		size_t want = s->len - at < (off_t)piece ? (size_t)(s->len - at) : piece;
 		ssize_t n = run->os->pread(s->fd, buf, want, at);
-		if (n == -EINTR && ++tries < 1000)
+		if (n == -EINTR && ++tries < 100)
 			continue;
 		if (n <= 0)
 			*error = n < 0 ? (int)-n : EIO;
