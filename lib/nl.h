@@ -134,10 +134,12 @@ struct nl_svc {
 	const char *id;                 /* the policy's name in events */
 	const char *cmd;                /* basename of the innermost command */
 	const char *name;               /* --name, or NULL */
+	const char *state;              /* --state: directory of shared state, or NULL */
 	const char *events;             /* --events, or NULL: the enclosing layer's */
 	bool silent;                    /* no events unless somebody asks for them */
 	bool prints;                    /* runs no command and emits no events: it only prints */
 	bool gnu;                       /* called as the tool that we stand in for */
+	bool pin;                       /* --pin: live values are not for this one */
 	struct nl_sink *sink;           /* resolved from events by the program; NULL is silent */
 };
 
@@ -190,7 +192,7 @@ void nl_say(struct nl_run *, const char *fmt, ...) __attribute__((format(printf,
 #define NL_EXIT(n) ((n) << 8)           /* as if the command had called exit(n) */
 int nl_code(int wstatus);               /* $? of a shell: n, or 128 + signal */
 
-extern const struct nl_layer nl_retry, nl_timeout;
+extern const struct nl_layer nl_retry, nl_timeout, nl_breaker, nl_bulkhead;
 
 /* main() of every tool. */
 int nl_main(const struct nl_layer *, int argc, char **argv);

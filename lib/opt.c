@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { COMMON_END = 5 };
+enum { COMMON_END = 7 };
 
 const struct nl_opt nl_opt_common[] = {
 	{ .name = "name", .type = NL_NAME, .offset = offsetof(struct nl_svc, name), .arg = "NAME",
@@ -16,6 +16,10 @@ const struct nl_opt nl_opt_common[] = {
 	{ .name = "events", .type = NL_STR, .offset = offsetof(struct nl_svc, events), .arg = "SPEC",
 	  .help = "events to off, stderr, human, fd:N, FILE or DIR/, each @debug, @info or @warn",
 	  .def = "NL_EVENTS", .secret = true },
+	{ .name = "state", .type = NL_STR, .offset = offsetof(struct nl_svc, state), .arg = "DIR",
+	  .help = "directory of the state that processes share", .def = "NL_STATE", .secret = true },
+	{ .name = "pin", .type = NL_FLAG, .offset = offsetof(struct nl_svc, pin),
+	  .help = "keep to the values of this line, whatever nl-ctl has set" },
 	{ .letter = 'h', .name = "help", .type = NL_ACTION, .offset = NL_OPT_HELP, .help = "print this help" },
 	{ .letter = 'V', .name = "version", .type = NL_ACTION, .offset = NL_OPT_VERSION, .help = "print the version" },
 	{ .name = "complete", .type = NL_ACTION, .offset = NL_OPT_COMPLETE },
@@ -31,6 +35,16 @@ const struct nl_opt *nl_opt_next(const struct nl_layer *layer, const struct nl_o
 	if (!o->name && o != &nl_opt_common[COMMON_END])
 		o = nl_opt_common;
 	return o->name ? o : NULL;
+}
+
+bool nl_opt_is_live(const struct nl_opt *o)
+{
+	switch (o->type) {
+	case NL_NUM: case NL_SPAN: case NL_BACKOFF: case NL_JITTER: case NL_REAL: case NL_PCT:
+		return true;
+	default:
+		return false;
+	}
 }
 
 static bool takes_value(const struct nl_opt *o)
@@ -151,6 +165,25 @@ static int read_flag(const char *value, bool *out, struct nl_err *why)
 	return 0;
 }
 
+/* A bare number is calls, one with a unit is a time. */
+static int read_window(const char *value, struct nl_window *out, struct nl_err *why)
+{
+	struct nl_window w = { .given = true };
+
+	if (value[strspn(value, "0123456789")] == '\0') {
+		if (nl_parse_count(value, &w.calls, why))
+			return -1;
+		if (w.calls > NL_WINDOW_MOST)
+			return nl_fail(why, "more than %d calls", NL_WINDOW_MOST);
+	} else if (nl_parse_time(value, &w.span, why)) {
+		return -1;
+	}
+	if (w.calls == 0 && (w.span == 0 || w.span > NL_WINDOW_LONGEST))
+		return nl_fail(why, "not a number of calls up to %d nor a time up to a day", NL_WINDOW_MOST);
+	*out = w;
+	return 0;
+}
+
 /* Reads value into a field of the option's type. */
 static int assign(struct nl_svc *svc, const struct nl_opt *o, const char *value, bool gnu, struct nl_err *why)
 {
@@ -159,6 +192,9 @@ static int assign(struct nl_svc *svc, const struct nl_opt *o, const char *value,
 	struct nl_span span = { .given = true };
 	struct nl_seed seed = { .given = true };
 	struct nl_sig sig = { .set = true };
+	struct nl_real real = { .given = true };
+	struct nl_pct pct = { .given = true };
+	struct nl_exit status = { .given = true };
 
 	switch (o->type) {
 	case NL_FLAG:
@@ -191,6 +227,23 @@ static int assign(struct nl_svc *svc, const struct nl_opt *o, const char *value,
 		return nl_parse_jitter(value, field, why);
 	case NL_WORD:
 		return read_word(o->arg, value, field, why);
+	case NL_REAL:
+		if (nl_parse_real(value, &real.x, why))
+			return -1;
+		*(struct nl_real *)field = real;
+		return 0;
+	case NL_PCT:
+		if (nl_parse_percent(value, &pct.ppm, why))
+			return -1;
+		*(struct nl_pct *)field = pct;
+		return 0;
+	case NL_EXITCODE:
+		if (nl_parse_exit(value, &status.n, why))
+			return -1;
+		*(struct nl_exit *)field = status;
+		return 0;
+	case NL_WINDOW:
+		return read_window(value, field, why);
 	case NL_NAME:
 		return nl_parse_name(value, field, why);
 	case NL_STR:

@@ -5,6 +5,7 @@
  */
 #include "opt.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { WIDTH = 80, INDENT = 26 };
@@ -147,6 +148,14 @@ static bool is_given(const struct nl_opt *o, const void *field)
 		return *(const enum nl_jitter *)field != NL_JITTER_FULL;
 	case NL_WORD:
 		return ((const struct nl_word *)field)->given;
+	case NL_REAL:
+		return ((const struct nl_real *)field)->given;
+	case NL_PCT:
+		return ((const struct nl_pct *)field)->given;
+	case NL_EXITCODE:
+		return ((const struct nl_exit *)field)->given;
+	case NL_WINDOW:
+		return ((const struct nl_window *)field)->given;
 	case NL_STR:
 	case NL_NAME:
 	case NL_ACTION:
@@ -158,8 +167,9 @@ static bool is_given(const struct nl_opt *o, const void *field)
 static void put_value(struct text *t, const struct nl_opt *o, const void *field)
 {
 	const struct nl_codes *codes = field;
+	const struct nl_window *window = field;
 	size_t from = t->n;
-	char name[16];
+	char name[16], number[32];
 
 	switch (o->type) {
 	case NL_FLAG:
@@ -192,6 +202,23 @@ static void put_value(struct text *t, const struct nl_opt *o, const void *field)
 		break;
 	case NL_WORD:
 		put_word(t, o->arg, ((const struct nl_word *)field)->index);
+		break;
+	case NL_REAL:
+		snprintf(number, sizeof number, "%.9g", ((const struct nl_real *)field)->x);
+		puts_to(t, number);
+		break;
+	case NL_PCT:
+		snprintf(number, sizeof number, "%.7g%%", ((const struct nl_pct *)field)->ppm / 10000.0);
+		puts_to(t, number);
+		break;
+	case NL_EXITCODE:
+		put_number(t, ((const struct nl_exit *)field)->n);
+		break;
+	case NL_WINDOW:
+		if (window->calls)
+			put_number(t, window->calls);
+		else
+			put_span(t, window->span);
 		break;
 	case NL_STR:
 	case NL_NAME:

@@ -16,6 +16,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -221,6 +222,87 @@ static int os_fcntl(int fd, int op, long arg)
 	return (int)ret(fcntl(fd, op, arg));
 }
 
+/* What os_lockwait's handler leaves: signals taken, and the timer that makes
+ * sure that the wait notices. */
+static struct { volatile uint64_t caught; volatile sig_atomic_t timed_out; int timer; } waiting;
+
+static void set_timer(int timer, nl_time first, nl_time again)
+{
+	struct itimerspec it = { .it_value = { first / NL_SEC, first % NL_SEC }, .it_interval = { 0, again } };
+	syscall(SYS_timer_settime, timer, 0, &it, NULL);
+}
+
+/* A signal between the unblocking and the call that waits would be lost to it:
+ * from the first one on the timer interrupts again and again. */
+static void on_wait_signal(int sig, siginfo_t *si, void *context)
+{
+	(void)context;
+	int saved = errno;
+	if (sig == SIGALRM && si->si_code == SI_TIMER && si->si_value.sival_ptr == &waiting)
+		waiting.timed_out = 1;
+	else
+		waiting.caught |= NL_SIGBIT(sig);
+	set_timer(waiting.timer, NL_MS, NL_MS);
+	errno = saved;
+}
+
+static bool ends_wait(int sig)
+{
+	switch (sig) {
+	case SIGKILL: case SIGSTOP: case SIGCONT: case SIGTSTP: case SIGTTIN: case SIGTTOU:
+	case SIGCHLD: case SIGURG: case SIGWINCH:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* Bits of the signals that got the handler. */
+static uint64_t catch_signals(struct sigaction *old)
+{
+	uint64_t set = 0;
+	struct sigaction act = { .sa_sigaction = on_wait_signal, .sa_flags = SA_SIGINFO };
+	sigfillset(&act.sa_mask);
+	for (int sig = 1; sig <= NL_NSIG; sig++) {
+		if (!ends_wait(sig) || sigaction(sig, NULL, &old[sig - 1]) < 0)
+			continue;               // Also those that the C library keeps for itself.
+		if (old[sig - 1].sa_handler == SIG_IGN && sig != SIGALRM)
+			continue;
+		if (sigaction(sig, &act, NULL) == 0)
+			set |= NL_SIGBIT(sig);
+	}
+	return set;
+}
+
+__attribute__((noinline)) static int os_lockwait(int fd, int type, int64_t byte, nl_time span)
+{
+	struct sigaction old[NL_NSIG];
+	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM, .sigev_value = { .sival_ptr = &waiting } };
+	struct flock lk = { .l_type = (short)type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+	uint64_t blocked;
+	int timer;
+	if (syscall(SYS_timer_create, CLOCK_MONOTONIC, &ev, &timer) < 0)
+		return -errno;
+	waiting.caught = 0, waiting.timed_out = 0, waiting.timer = timer;
+	uint64_t set = catch_signals(old);
+	if (span != NL_NEVER)
+		set_timer(timer, span > 0 ? span : 1, NL_MS);
+	os_mask(~(set | NL_SIGBIT(SIGTSTP) | NL_SIGBIT(SIGTTIN) | NL_SIGBIT(SIGTTOU)), &blocked);
+	long r;
+	do
+		r = ret(byte < 0 ? flock(fd, type == F_RDLCK ? LOCK_SH : LOCK_EX) : fcntl(fd, F_OFD_SETLKW, &lk));
+	while (r == -EINTR && !waiting.caught && !waiting.timed_out);
+	os_mask(blocked, NULL);
+	syscall(SYS_timer_delete, timer);
+	for (int sig = 1; sig <= NL_NSIG; sig++)
+		if (set & NL_SIGBIT(sig))
+			sigaction(sig, &old[sig - 1], NULL);
+	for (int sig = 1; sig <= NL_NSIG; sig++)
+		if (waiting.caught & NL_SIGBIT(sig))
+			os_kill(os_pid(), sig); // Pending again: whoever waits next takes it.
+	return r == -EINTR && !waiting.caught ? -EAGAIN : (int)r;
+}
+
 static long os_syscall(long nr, long a, long b, long c, long d, long e, long f)
 {
 	return ret(syscall(nr, a, b, c, d, e, f));
@@ -248,5 +330,6 @@ const struct nl_os nl_os_linux = {
 	.pread = os_pread,
 	.pwrite = os_pwrite,
 	.fcntl = os_fcntl,
+	.lockwait = os_lockwait,
 	.syscall = os_syscall,
 };

@@ -56,6 +56,11 @@ struct nl_os {
 	ssize_t (*pread)(int fd, void *, size_t, off_t);
 	ssize_t (*pwrite)(int fd, const void *, size_t, off_t);
 	int (*fcntl)(int fd, int op, long arg);
+	/* Waits in the kernel's queue: for a byte (F_OFD_SETLKW of type F_RDLCK or
+	 * F_WRLCK), or with byte -1 for the whole file as flock(2) does.  All
+	 * signals but those ignored end the wait and are pending again then.
+	 * 0 locked; -EAGAIN after span; -EINTR a signal. */
+	int (*lockwait)(int fd, int type, int64_t byte, nl_time span);
 	long (*syscall)(long nr, long a, long b, long c, long d, long e, long f);  /* the rest; -errno */
 };
 

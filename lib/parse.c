@@ -158,6 +158,43 @@ int nl_parse_count(const char *text, unsigned *out, struct nl_err *err)
 	return 0;
 }
 
+int nl_parse_real(const char *text, double *out, struct nl_err *err)
+{
+	char *end;
+	double v;
+
+	if (read_number(text, &end, &v, err) || *end || !isfinite(v))
+		return nl_fail(err, "not a number that is 0 or more");
+	*out = v;
+	return 0;
+}
+
+int nl_parse_percent(const char *text, unsigned *ppm, struct nl_err *err)
+{
+	char *end;
+	double v;
+
+	if (read_number(text, &end, &v, err))
+		v = -1;
+	else if (*end == '%')
+		end++;
+	if (*end || !(v >= 0.0001 && v <= 100))
+		return nl_fail(err, "not a percentage above 0 and at most 100");
+	*ppm = (unsigned)(v * 10000 + 0.5);
+	return 0;
+}
+
+int nl_parse_exit(const char *text, unsigned char *out, struct nl_err *err)
+{
+	uint64_t v;
+	const char *end = read_digits(text, 255, &v);
+
+	if (!end || *end)
+		return nl_fail(err, "not an exit status (0 to 255)");
+	*out = (unsigned char)v;
+	return 0;
+}
+
 int nl_parse_u64(const char *text, uint64_t *out, struct nl_err *err)
 {
 	uint64_t v;

@@ -23,6 +23,12 @@ int nl_parse_time_gnu(const char *text, nl_time *out, struct nl_err *err);
 /* A decimal count >= 1; "inf" is 0, the value that means without limit. */
 int nl_parse_count(const char *text, unsigned *out, struct nl_err *err);
 
+/* A decimal number >= 0, finite; a percentage above 0 and at most 100, with or
+ * without %, in millionths of the whole; an exit status. */
+int nl_parse_real(const char *text, double *out, struct nl_err *err);
+int nl_parse_percent(const char *text, unsigned *ppm, struct nl_err *err);
+int nl_parse_exit(const char *text, unsigned char *out, struct nl_err *err);
+
 /* Any whole number of 64 bits, decimal. */
 int nl_parse_u64(const char *text, uint64_t *out, struct nl_err *err);
 
