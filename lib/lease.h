@@ -38,8 +38,8 @@ int nl_slots_held(struct nl_run *, int fd, unsigned n);
 int nl_slot_take(struct nl_state *, unsigned n, unsigned *slot);
 
 /* Waits until byte is free, in the kernel's own queue (F_OFD_SETLKW), as
- * nl_sleep does: NL_RAN it is free (and not ours), or why the wait ended.  *error:
- * -errno where the kernel cannot do it. */
+ * nl_sleep does.  NL_RAN: with *error 0 it is free (and not ours), with -EAGAIN
+ * `until` has come, else the kernel cannot do it; others: why the wait ended. */
 enum nl_why nl_byte_wait(struct nl_run *, const struct nl_req *, int fd, int64_t byte, nl_time until, int *error);
 
 /* Wakes when a record is written or a description of its lock file is closed:

@@ -124,9 +124,8 @@ void nl_state_unlock(struct nl_state *);
 /* nl.state.degraded for each note; forgets them. */
 void nl_state_tell(struct nl_state *, struct nl_span_of);
 
-/* The next of a kind's names in the order of the directory, NULL at the end;
- * *at starts as 0.  For listings: sorts nothing, opens nothing else. */
-int nl_state_names(int root, const struct nl_kind *, char (*names)[NL_NAME_MAX + 1], unsigned max);  /* sorted; how many, -errno */
+/* The names of a kind, sorted, at most max; how many, -errno.  For listings. */
+int nl_state_names(int root, const struct nl_kind *, char (*names)[NL_NAME_MAX + 1], unsigned max);
 
 /* CLOCK_BOOTTIME: the clock of records. */
 nl_time nl_boottime(struct nl_run *);
