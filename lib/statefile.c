@@ -214,7 +214,7 @@ int nl_file_make(struct nl_state *s, struct nl_record *rec)
 int nl_file_dir(struct nl_state *s, int root, enum nl_make make)
 {
 	const struct nl_os *os = s->run->os;
-	struct statx st, up;
+	struct statx st = { .stx_uid = 0 }, up = st;
 	int r = -ENOENT;
 	for (int i = 0; i < 2; i++) {
 		s->dir = root;

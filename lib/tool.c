@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -86,6 +87,10 @@ int nl_main(const struct nl_layer *layer, int argc, char **argv)
 {
 	struct nl_err err = { "" };
 	const struct nl_layer *at = layer;
+	if (getauxval(AT_SECURE)) {             // Whoever calls would choose what runs with rights that are not theirs.
+		nl_fail(&err, "refuses to run set-user-ID or set-group-ID");
+		return usage_error("ninelives", false, &err);
+	}
 	const char *fuse = getenv("NL_FUSE");
 	bool gnu = argc > 0 && layer == &nl_timeout && !strcmp(base(argv[0]), "timeout");
 	enum nl_stack_way way = gnu ? NL_STACK_GNU : fuse && !strcmp(fuse, "0") ? NL_STACK_NESTED : NL_STACK_FUSED;
