@@ -16,13 +16,18 @@
  * happened, and only then acts.  How many probes are in flight is not in the
  * record: the kernel knows it (lease.h), the caller counts and passes it in.
  *
- * Three profiles of rules.  ninelives: trips only on a failure, rates by >=,
- * half-open when now >= until, slow by >, min_calls clamped to a count window,
- * any failed probe reopens, close_after successes close.  resilience4j 2.3:
- * evaluates after every result, half-open strictly after until, decides a
- * batch of `probes` results; no epochs.  gobreaker v2: counts requests at
- * admission, generations, half-open strictly after, `probes` consecutive
- * successes close.
+ * Three profiles of rules.
+ *
+ *  ninelives     a failure trips by any rule, a slow success by the slow one
+ *                alone, a good success never; rates by >=, slow by >, half-open
+ *                when now >= until, min_calls clamped to a count window; any
+ *                failed probe reopens (a slow one too where slow_ppm is set),
+ *                close_after successes close; results of other epochs dropped
+ *  resilience4j  2.3: evaluates after every result, half-open strictly after
+ *                until, then decides a batch of `probes` results; no epochs
+ *  gobreaker     v2: counts requests at admission (so each is a change), trips
+ *                on failures alone, half-open strictly after until, `probes`
+ *                successes in a row close; an epoch is its generation
  */
 #ifndef NL_CIRCUIT_H
 #define NL_CIRCUIT_H
@@ -64,33 +69,53 @@ struct nl_circuit_cfg {
 
 /* How a call ended, for evidence: a wait status, or what an enclosing limit cut. */
 struct nl_circuit_err { int32_t ws; uint32_t count; };  /* ws: exit n << 8 or signal; NL_EXIT(124) is timeout */
-#define NL_CIRCUIT_ERRS 8               /* kinds of failures remembered; the last stands for all others */
+#define NL_CIRCUIT_ERRS 8               /* kinds of failures remembered; the last is all others, its ws -1 */
+
+/* What is counted.  ninelives and resilience4j count a call when it ends, and
+ * calls are oks and fails; gobreaker when it begins. */
+struct nl_tally { uint32_t calls, fails, slows, oks, excluded; };
+
+/* Why it opened: as things were at that moment. */
+struct nl_circuit_trip {
+	uint32_t reason;                /* enum nl_circuit_reason; 0: has not opened */
+	uint32_t limit;                 /* that was reached: failures, or ppm */
+	uint32_t streak;                /* consecutive failures */
+	struct nl_tally n;              /* in the window */
+	struct nl_circuit_err errs[NL_CIRCUIT_ERRS];
+};
 
 /* The body of a breaker's record. */
 struct nl_circuit {
 	uint32_t state, openings;       /* openings since the last close */
-	int64_t since;                  /* CLOCK_BOOTTIME ns, of this state */
-	int64_t until;                  /* open: when probes may come */
+	int64_t since;                  /* CLOCK_BOOTTIME ns, of this state; 0: of the record */
+	int64_t until;                  /* open: when probes may come; closed, gobreaker, one bucket: end of the generation */
 	int64_t open_for;               /* until - since as it was drawn */
 	uint32_t spent;                 /* half-open: results of its own permits (gobreaker: less the excluded) */
-	uint32_t streak_ok, streak_fail;        /* consecutive, in this epoch */
+	uint32_t streak_ok, streak_fail;        /* consecutive, in this epoch (closed ninelives: only failures) */
 	uint32_t rejected;              /* calls, in this state; only where a write happened anyway, and in --simulate */
 	uint32_t stale;                 /* results of other epochs, dropped */
 	uint32_t reason;                /* enum nl_circuit_reason of the last transition */
 	uint32_t forced_uid;            /* who forced it */
 	uint32_t zero;
 	struct nl_circuit_cfg cfg;      /* cfg.shape is what holds; the rest the last writer's */
-	struct nl_circuit_err errs[NL_CIRCUIT_ERRS];    /* failures that count towards the next opening, or made the last one */
+	struct nl_circuit_err errs[NL_CIRCUIT_ERRS];    /* failures that count towards the next opening */
+	struct nl_circuit_trip trip;    /* of the last opening */
 	struct { int64_t at, real; uint64_t span; int32_t ws; char cmd[20]; } last;   /* failure; at BOOTTIME */
-	uint64_t spans[2];              /* of the last failures before an opening */
-	/* The window.  A half-open one of resilience4j is a count window of `probes`. */
-	uint32_t calls, fails, slows, excluded; /* in it */
-	uint32_t half_window;           /* the window is a half-open one of so many calls; 0: of cfg.shape */
-	uint32_t head;                  /* count: next cell; time: newest bucket */
-	int64_t bucket;                 /* time: number of the newest bucket, time / width */
-	union {
-		uint8_t cell[(NL_WINDOW_CALLS + 3) / 4];        /* 2 bits each: failed, slow */
-		struct nl_bucket { uint32_t calls, fails, slows, excluded; } buckets[NL_WINDOW_BUCKETS];
+	uint64_t spans[2];              /* of the last failures, newest first */
+	/* The window.  While half-open, and open again after that, it is a count
+	 * window of so many probes. */
+	struct nl_tally n;              /* in it */
+	uint32_t half_window;           /* calls of a half-open window; 0: it is of cfg.shape */
+	uint32_t head;                  /* count: next cell */
+	uint32_t zero2;
+	int64_t bucket;                 /* time: number of the newest bucket, of time / width (gobreaker: since `since`) */
+	union nl_window {
+		uint8_t cell[NL_WINDOW_CALLS];          /* 1 failed, 2 slow, kind of failure (of errs) << 2 */
+		struct nl_bucket {                      /* number b is at b % n */
+			struct nl_tally n;
+			uint32_t streak_ok, streak_fail;        /* gobreaker */
+			uint16_t errs[NL_CIRCUIT_ERRS];
+		} buckets[NL_WINDOW_BUCKETS];
 	} w;
 };
 
@@ -126,25 +151,36 @@ struct nl_circuit_step {
 	enum nl_verdict verdict;        /* of ACQUIRE; PROBE: take a lease, or give the step up */
 	bool changed;                   /* must be stored (a rejection alone is not) */
 	bool moved;                     /* a transition: epoch was raised; to tell */
+	bool stale;                     /* a result of another epoch: dropped, and counted */
 	enum nl_circuit_state from;
 	nl_time was_for;                /* how long `from` lasted */
-	nl_time retry_in;               /* REJECT: until it may be asked again; NL_NEVER: until a person says so */
+	nl_time retry_in;               /* REJECT: until it may be asked again; 0: when a probe ends; NL_NEVER: until a
+	                                 * person says so */
 	int64_t age;                    /* ADMIT or PROBE, gobreaker: bucket of the permit */
 };
 
 /*
  * One step of *c (changed in place) and *epoch.  A permit is (the epoch after
  * ACQUIRE, age).  cfg: the caller's; its shape is used only when c has none yet
- * (a fresh record).
+ * (callers that count consecutive failures alone leave none), its semantics only
+ * in a body of zeroes, which is a breaker just made.  cfg may be NULL: c->cfg.
+ * An admission may be a change too: see changed.  A step that is not stored, and
+ * whose verdict is not acted upon, has never been.
  */
 struct nl_circuit_step nl_circuit_step(const struct nl_circuit_cfg *cfg, struct nl_circuit *c, uint64_t *epoch,
                                        const struct nl_circuit_input *);
 
-/* Counts of the window at a moment (time windows move).  rate: ppm, -1 below min_calls. */
-struct nl_circuit_counts { uint32_t calls, fails, slows, excluded; int64_t fail_ppm, slow_ppm; };
+/* Counts of the window at a moment (time windows move; without one, gobreaker
+ * apart, the consecutive failures).  rate: ppm, -1 below min_calls. */
+struct nl_circuit_counts { struct nl_tally n; int64_t fail_ppm, slow_ppm; };
 struct nl_circuit_counts nl_circuit_counts(const struct nl_circuit_cfg *, const struct nl_circuit *, nl_time now);
 
-/* "5 consecutive failures (limit 5): exit 2 x4, timeout x1": why it is as it is. */
+/* What made it what it is: "5 consecutive failures", "12 of 20 calls failed
+ * (limit 50 %)", "a probe failed", "forced by uid 0"; "" when closed.
+ * nl_circuit_why is that with its evidence: "5 consecutive failures (exit 2 ×4,
+ * timeout ×1)".  Both are cut at a character. */
+void nl_circuit_cause(const struct nl_circuit *, char *buf, size_t size);
+void nl_circuit_evidence(const struct nl_circuit_err[NL_CIRCUIT_ERRS], char *buf, size_t size);
 void nl_circuit_why(const struct nl_circuit *, char *buf, size_t size);
 
 /* Range check of a body: nl_kind's check. */
