@@ -41,7 +41,7 @@ void nl_span_close(struct nl_run *run, struct nl_span_of of, struct nl_outcome o
 /* The process's own span has its run's id. */
 static struct nl_span_of of_run(const struct nl_run *run, const struct nl_svc *svc)
 {
-	return (struct nl_span_of){ svc, run->ids->run, run->ids->parent, run->ids->depth };
+	return (struct nl_span_of){ svc, run->ids->run, run->ids->parent, run->ids->depth, 0 };
 }
 
 void nl_run_started(struct nl_run *run, struct nl_svc *svc)

@@ -220,6 +220,10 @@ bool nl_event_open(struct nl_event *e, struct nl_run *run, struct nl_span_of of,
 	put_uint(e, of.depth);
 	put_str(e, ",\"mono_us\":");
 	put_uint(e, (uint64_t)(run->os->clock(CLOCK_BOOTTIME) / NL_US));
+	if (of.gen) {
+		put_str(e, ",\"gen\":");
+		put_uint(e, of.gen);
+	}
 	return true;
 }
 

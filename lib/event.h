@@ -29,7 +29,12 @@ struct nl_ids {
 void nl_ids_open(struct nl_run *, struct nl_ids *);
 
 /* What an event is about: a layer's call. */
-struct nl_span_of { const struct nl_svc *svc; uint64_t span, parent; unsigned depth; };
+struct nl_span_of {
+	const struct nl_svc *svc;
+	uint64_t span, parent;
+	unsigned depth;
+	uint64_t gen;                   /* of the live values that hold in it (nl_head.cfg); 0: none */
+};
 
 struct nl_event {
 	struct nl_run *run;
@@ -51,7 +56,7 @@ void nl_span_close(struct nl_run *, struct nl_span_of, struct nl_outcome, bool s
 void nl_run_started(struct nl_run *, struct nl_svc *svc);
 void nl_run_ended(struct nl_run *, struct nl_svc *svc, int ws, nl_time dur);
 
-/* Writes the envelope.  False, and nothing to do, when no sink wants it. */
+/* Writes the envelope and gen.  False, and nothing to do, when no sink wants it. */
 bool nl_event_open(struct nl_event *, struct nl_run *, struct nl_span_of, const char *name, int sev);
 void nl_event_str(struct nl_event *, const char *key, const char *text, size_t max);
 void nl_event_int(struct nl_event *, const char *key, int64_t);

@@ -20,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define OURS 8                          /* variables that we may add */
+#define OURS (8 + NL_HOOK_ENV)          /* variables that we may add */
 
 struct exec {
 	struct nl_svc svc;
@@ -134,7 +134,7 @@ static void close_mended(const struct nl_run *run, int fd[3])
 
 static struct nl_span_of caller(const struct nl_req *q)
 {
-	return (struct nl_span_of){ q->outer, q->span, q->parent, q->depth ? q->depth - 1 : 0 };
+	return (struct nl_span_of){ q->outer, q->span, q->parent, q->depth ? q->depth - 1 : 0, 0 };
 }
 
 static void say_not_run(struct nl_run *run, const struct nl_req *q, const struct nl_spawn *spec, struct nl_outcome o)
@@ -219,6 +219,8 @@ void nl_hook_run(struct nl_run *run, struct nl_req q, struct nl_hook hook)
 		         (long long)(hook.delay % NL_SEC / NL_US));
 		env_set(&env, t.delay);
 	}
+	for (int i = 0; hook.env && hook.env[i] && i < NL_HOOK_ENV; i++)
+		env_set(&env, hook.env[i]);
 	tell_trace(&env, &t, run, &q);
 	env_close(&env, run->environ);
 	const struct nl_svc *fired = run->fired;

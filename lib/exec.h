@@ -13,7 +13,14 @@ extern const struct nl_layer nl_exec;
 size_t nl_exec_size(void);
 
 /* What a hook is told. */
-struct nl_hook { const char *cmd; unsigned attempt, max; int status; nl_time delay; };  /* delay < 0: none */
+struct nl_hook {
+	const char *cmd;
+	unsigned attempt, max;
+	int status;
+	nl_time delay;                  /* < 0: none */
+	const char *const *env;         /* at most NL_HOOK_ENV assignments, then NULL; or NULL */
+};
+#define NL_HOOK_ENV 4
 
 /* Runs a hook: sh -c, stdin null, stdout to our stderr, at most 10 s and never
  * past q's limits.  How it ends changes nothing. */

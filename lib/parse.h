@@ -60,6 +60,12 @@ bool nl_codes_match(const struct nl_codes *, struct nl_outcome);
 /* Without a SET: anything but 0, 75, 125, 126, 127 and death by SIGPIPE. */
 bool nl_codes_default_failure(struct nl_outcome);
 
+/* What an outcome is to a layer with --on, --except and --ok (the instance's,
+ * each may be unset): --ok decides first, then --except.  NEITHER is no success
+ * and no failure of the service: it is not retried and counts as nothing. */
+enum nl_class { NL_CLASS_SUCCESS, NL_CLASS_FAILURE, NL_CLASS_NEITHER };
+enum nl_class nl_classify(const struct nl_codes *on, const struct nl_codes *except, const struct nl_codes *ok, struct nl_outcome);
+
 /* `err` of events: exit_7, signal_TERM, timeout (124), rejected (75), spawn
  * (not run), deadline (an enclosing limit cut it); NULL for a success. */
 const char *nl_err_name(struct nl_outcome, char buf[24]);

@@ -3,8 +3,8 @@
  * retry.c - run the command until it succeeds, or until there is a reason not
  * to run it again.
  *
- * judge() says what an outcome is and next_delay() how long to wait; both are
- * pure.  retry_call() does what they say.  Why it gave up is one word, the
+ * nl_classify() says what an outcome is and next_delay() how long to wait; both
+ * are pure.  retry_call() does what they say.  Why it gave up is one word, the
  * same in events, in --report and in the man page.
  */
 #include "backoff.h"
@@ -94,18 +94,6 @@ static int retry_init(struct nl_svc *svc, char ***argv, struct nl_err *err)
 static void retry_free(struct nl_svc *svc)
 {
 	nl_match_free(((struct retry *)svc)->match);
-}
-
-enum verdict { SUCCESS, FAILURE, FINAL };       /* FINAL: neither; not to be retried */
-
-static enum verdict judge(const struct retry *r, struct nl_outcome o)
-{
-	if (r->ok.set ? nl_codes_match(&r->ok, o) : o.wstatus == 0)
-		return SUCCESS;
-	if (r->except.set && nl_codes_match(&r->except, o))
-		return FINAL;
-	bool failed = r->on.set ? nl_codes_match(&r->on, o) : nl_codes_default_failure(o);
-	return failed ? FAILURE : FINAL;
 }
 
 /* One call: what changes from attempt to attempt. */
@@ -351,19 +339,19 @@ static struct nl_outcome attempts(struct call *c, const char **why)
 		nl_time began, cut;
 		struct nl_limit limit;
 		struct nl_outcome o = attempt(c, &began, &cut, &limit);
-		enum verdict v = judge(r, o);
-		if (v == SUCCESS) {
+		enum nl_class class = nl_classify(&r->on, &r->except, &r->ok, o);
+		if (class == NL_CLASS_SUCCESS) {
 			*why = "success";
 			return o;
 		}
 		nl_time dur = c->at - began;
 		unsigned number = c->k;
-		if (r->match && v == FAILURE && !nl_match_found(r->match))
-			v = FINAL;
+		if (r->match && class == NL_CLASS_FAILURE && !nl_match_found(r->match))
+			class = NL_CLASS_NEITHER;
 		if (r->reset_after.ns > 0 && dur >= r->reset_after.ns)
 			c->k = 0, c->jitter = (struct nl_jitter_state){ 0 };
 		struct nl_failure f = { .attempt = c->story.attempts, .outcome = o, .dur = dur, .delay = -1 };
-		*why = v == FINAL ? "not_retryable" : reason_against(c);
+		*why = class == NL_CLASS_NEITHER ? "not_retryable" : reason_against(c);
 		if (!*why && o.why != NL_RAN && o.why != NL_NOTRUN)
 			*why = "stopped", o = stopped(c, o.why, nl_limit(&c->q));
 		else if (!*why && cut && cut == r->total.ns && limit.at == c->q.limit.at)
@@ -391,7 +379,8 @@ static struct nl_outcome attempts(struct call *c, const char **why)
 		tell_retry(c, o, number, dur, f.delay, asked);
 		c->q.prev = nl_code(o.wstatus);
 		if (r->on_retry)
-			nl_hook_run(c->run, c->q, (struct nl_hook){ r->on_retry, number, r->attempts.n, c->q.prev, f.delay });
+			nl_hook_run(c->run, c->q, (struct nl_hook){ .cmd = r->on_retry, .attempt = number, .max = r->attempts.n,
+			            .status = c->q.prev, .delay = f.delay });
 		enum nl_why woke = nl_sleep(c->run, c->q, until);
 		c->story.slept += nl_now(c->run) - c->at;
 		if (woke != NL_RAN) {
@@ -439,7 +428,8 @@ static struct nl_outcome retry_call(struct nl_svc *svc, struct nl_run *run, stru
 	if (!success)
 		tell_exhausted(&c, o, why);
 	if (!success && r->on_giveup)
-		nl_hook_run(run, q, (struct nl_hook){ r->on_giveup, c.k ? c.k : 1, r->attempts.n, nl_code(o.wstatus), -1 });
+		nl_hook_run(run, q, (struct nl_hook){ .cmd = r->on_giveup, .attempt = c.k ? c.k : 1, .max = r->attempts.n,
+		            .status = nl_code(o.wstatus), .delay = -1 });
 	c.at = nl_now(run);
 	if (c.report >= 0 && (e = nl_report_write(run, c.report, svc, &c.story, o, why, c.at - c.story.began)) < 0)
 		nl_say(run, "--report: %s: %s", r->report, strerror(-e));

@@ -55,6 +55,17 @@ bool nl_codes_default_failure(struct nl_outcome o)
 	return !(WIFSIGNALED(o.wstatus) && WTERMSIG(o.wstatus) == SIGPIPE);
 }
 
+enum nl_class nl_classify(const struct nl_codes *on, const struct nl_codes *except, const struct nl_codes *ok,
+                          struct nl_outcome o)
+{
+	if (ok->set ? nl_codes_match(ok, o) : o.wstatus == 0)
+		return NL_CLASS_SUCCESS;
+	if (except->set && nl_codes_match(except, o))
+		return NL_CLASS_NEITHER;
+	bool failed = on->set ? nl_codes_match(on, o) : nl_codes_default_failure(o);
+	return failed ? NL_CLASS_FAILURE : NL_CLASS_NEITHER;
+}
+
 const char *nl_err_name(struct nl_outcome o, char buf[24])
 {
 	char name[16];

@@ -4,7 +4,7 @@
 # helper.bash - `load helper` in every .bats file gives:
 #
 #   an empty directory as cwd; nl-* and tests/aid programs first in PATH; an
-#   NL_EVENTS file that is judged later; after each test, a failure for every
+#   NL_EVENTS file that is judged later; an empty NL_STATE; after each test, a failure for every
 #   process that it left.  A file with its own setup or teardown calls nl_setup
 #   or nl_teardown from it.
 #
@@ -15,7 +15,8 @@
 #   start COMMAND...             in the background, INT and QUIT at default, fd 3 closed; sets $pid
 #   status_of COMMAND...         prints its exit status, as $? has it; its output goes nowhere
 #   run_both COMMAND...          like bats' run, fused and with NL_FUSE=0: both must agree in status,
-#                                stdout and the events of each layer; leaves out.1 ev.1 (fused) out.0 ev.0
+#                                stdout and the events of each layer, each with an NL_STATE
+#                                of its own; leaves out.1 ev.1 (fused) out.0 ev.0
 #   as_timeout                   makes ./timeout, a link to nl-timeout, and puts . first in PATH
 #   events [FILE]                prints the names of the events in FILE (default: the test's file)
 #   field KEY [FILE]             prints KEY's value of each event that has it, without quotes
@@ -53,6 +54,8 @@ nl_setup() {
 	nl_before=" ${all[*]} "
 	cd "$BATS_TEST_TMPDIR" || return
 	[[ -n ${NL_EVENTS_LOG-} ]] || export NL_EVENTS=$BATS_TEST_TMPDIR.ndjson
+	export NL_STATE=$BATS_TEST_TMPDIR.state
+	mkdir -pm 700 "$NL_STATE" || return
 	unset NL_FUSE NL_DEADLINE NL_PARENT NL_ATTEMPT NL_MAX_ATTEMPTS NL_PREV_STATUS TRACEPARENT
 }
 
@@ -157,7 +160,7 @@ run_both() {
 	for fuse in 1 0; do
 		: >"ev.$fuse"
 		st=0
-		NL_FUSE=$fuse NL_EVENTS=$PWD/ev.$fuse "$@" >"out.$fuse" 2>"err.$fuse" || st=$?
+		NL_FUSE=$fuse NL_EVENTS=$PWD/ev.$fuse NL_STATE=$(mktemp -d "$NL_STATE.XXXXXX") "$@" >"out.$fuse" 2>"err.$fuse" || st=$?
 		printf -v "st$fuse" %d "$st"
 		[[ -z ${NL_EVENTS_LOG-} ]] || cat "ev.$fuse" >"$NL_EVENTS_LOG/$BATS_TEST_NUMBER.$BASHPID.$RANDOM.ndjson"
 		nl_layers "ev.$fuse" >"layers.$fuse"

@@ -7,7 +7,7 @@
 # both.sh [-s SIG:FILE] [-w WANT] [-n CALLS] DIR LINE
 #
 # The line runs in DIR/1 (fused) and DIR/0 (NL_FUSE=0), at the same time, with
-# an empty directory as cwd and a file of three lines as stdin; a line that
+# an empty directory as cwd, NL_STATE in DIR/state.1 and DIR/state.0, and a file of three lines as stdin; a line that
 # begins with | gets them through a pipe.  -s sends SIG to the outermost
 # process once FILE there is not empty.  The end (a death is not a status),
 # stdout, the size of the file n and what each layer says in events must agree,
@@ -30,7 +30,7 @@ one() {
 	cd "$dir/$1" || exit
 	: >ev
 	printf 'one\ntwo\nthree\n' >in
-	export NL_FUSE="$1" NL_EVENTS="$PWD/ev"
+	export NL_FUSE="$1" NL_EVENTS="$PWD/ev" NL_STATE="$dir/state.$1"
 	case $line in
 	'|'*) set -- sh -c "printf 'one\ntwo\nthree\n' | exec ${line#|}" ;;
 	*) set -- sh -c "exec $line" ;;
