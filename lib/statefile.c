@@ -143,7 +143,7 @@ bool nl_file_is_still(const struct nl_state *s, const char *name, uint64_t ino)
 /* Under the guard: moves what is no record aside. */
 void nl_file_quarantine(struct nl_state *s)
 {
-	char from[NL_FILE_NAME], to[NL_FILE_NAME], what[16];
+	char from[NL_FILE_NAME], to[NL_FILE_NAME], what[24];
 	const struct nl_os *os = s->run->os;
 	struct statx st;
 	for (int i = 1; i <= KEEP; i++) {               // The first that is free, or the last.
