@@ -126,11 +126,8 @@ static void move(struct work *w, enum nl_circuit_state to, enum nl_circuit_reaso
 	} else if (!(to == NL_OPEN && resilience4j(c))) {
 		nl_window_clear(c, 0);
 	}
-	if (to == NL_CLOSED) {
+	if (to == NL_CLOSED)
 		c->openings = 0;
-		if (gobreaker(c) && c->cfg.shape.kind == NL_WINDOW_TIME && c->cfg.shape.n == 1)
-			c->until = nl_after(c->since, c->cfg.shape.width_ns);
-	}
 }
 
 /* What the window holds; without one, the failures in a row. */
@@ -171,7 +168,11 @@ static void pass_time(struct work *w)
 		move(w, NL_HALF_OPEN, NL_WHY_TIME);
 	} else if (c->state == NL_CLOSED && c->cfg.shape.kind == NL_WINDOW_TIME && c->cfg.shape.n > 1) {
 		nl_window_roll(c, nl_window_bucket(c, now - c->since));
-	} else if (c->state == NL_CLOSED && c->until && is_over(c, now)) {
+	} else if (c->state == NL_CLOSED && c->cfg.shape.kind == NL_WINDOW_TIME) {
+		if (!c->until)
+			c->until = nl_after(c->since, c->cfg.shape.width_ns);
+		if (!is_over(c, now))
+			return;
 		nl_window_clear(c, 0);
 		c->streak_ok = c->streak_fail = 0;
 		++*w->epoch;
@@ -285,39 +286,41 @@ static void count(struct work *w)
 	}
 }
 
-/* Does what is in the window open it? */
-static enum nl_circuit_reason too_bad(const struct work *w, bool by_fails, uint32_t *limit)
+/* Opens it if what has been counted is too bad. */
+static bool open_if_bad(struct work *w, bool by_fails)
 {
 	const struct nl_circuit *c = w->c;
 	const struct nl_circuit_cfg *cfg = w->cfg;
-	if (by_fails && cfg->failures && c->streak_fail >= cfg->failures && c->state == NL_CLOSED)
-		return *limit = cfg->failures, NL_WHY_CONSECUTIVE;
+	if (by_fails && cfg->failures && c->streak_fail >= cfg->failures)
+		return open_up(w, NL_WHY_CONSECUTIVE, cfg->failures), true;
 	if (c->n.calls < min_calls(cfg, c))
-		return NL_WHY_NONE;
+		return false;
 	if (by_fails && reached(c->n.fails, c->n.calls, cfg->rate_ppm))
-		return *limit = cfg->rate_ppm, NL_WHY_RATE;
+		return open_up(w, NL_WHY_RATE, cfg->rate_ppm), true;
 	if (reached(c->n.slows, c->n.calls, cfg->slow_ppm))
-		return *limit = cfg->slow_ppm, NL_WHY_SLOW;
-	return NL_WHY_NONE;
+		return open_up(w, NL_WHY_SLOW, cfg->slow_ppm), true;
+	return false;
+}
+
+/* A result of another epoch is dropped, and that is counted. */
+static bool is_stale(struct work *w)
+{
+	if (w->in->epoch == *w->epoch)
+		return false;
+	w->c->stale = nl_more(w->c->stale);
+	w->out.stale = w->out.changed = true;
+	return true;
 }
 
 static void ended_ninelives(struct work *w)
 {
 	struct nl_circuit *c = w->c;
 	bool failed = w->in->event == NL_FAILURE, slow = is_slow(w) && w->cfg->slow_ppm;
-	uint32_t limit = 0;
-	if (w->in->epoch != *w->epoch) {
-		c->stale = nl_more(c->stale);
-		w->out.stale = w->out.changed = true;
-		return;
-	}
-	if (w->in->event == NL_IGNORED || c->state == NL_OPEN || c->state == NL_FORCED_OPEN || c->state == NL_DISABLED)
+	if (is_stale(w) || w->in->event == NL_IGNORED)
 		return;
 	count(w);
 	if (c->state == NL_CLOSED && (failed || slow)) {
-		enum nl_circuit_reason why = too_bad(w, failed, &limit);
-		if (why != NL_WHY_NONE)
-			open_up(w, why, limit);
+		open_if_bad(w, failed);
 	} else if (c->state == NL_HALF_OPEN) {
 		c->spent = nl_more(c->spent);
 		if (failed || slow)
@@ -325,6 +328,82 @@ static void ended_ninelives(struct work *w)
 		else if (c->streak_ok >= at_least_1(w->cfg->close_after))
 			move(w, NL_CLOSED, NL_WHY_SUCCESS);
 	}
+}
+
+/* No epochs: whatever ends while half-open is taken for a probe. */
+static void ended_resilience4j(struct work *w)
+{
+	struct nl_circuit *c = w->c;
+	if (w->in->event == NL_IGNORED)
+		return;
+	count(w);
+	if (c->state == NL_CLOSED) {
+		open_if_bad(w, true);
+	} else if (c->state == NL_HALF_OPEN) {
+		if (w->in->epoch == *w->epoch)
+			c->spent = nl_more(c->spent);
+		if (c->n.calls >= min_calls(w->cfg, c) && !open_if_bad(w, true))
+			move(w, NL_CLOSED, NL_WHY_SUCCESS);
+	}
+}
+
+/* Counts a result where its request was counted: there, or no longer. */
+static void count_gobreaker(struct work *w)
+{
+	struct nl_circuit *c = w->c;
+	struct nl_bucket none = { 0 }, *b = nl_window_is_timed(c) ? nl_window_at(c, w->in->age) : &none;
+	w->out.changed = true;
+	if (w->in->event == NL_FAILURE)
+		remember(w);
+	if (!b)
+		return;
+	if (w->in->event == NL_IGNORED) {
+		c->n.excluded = nl_more(c->n.excluded);
+		b->n.excluded = nl_more(b->n.excluded);
+	} else if (w->in->event == NL_SUCCESS) {
+		c->n.oks = nl_more(c->n.oks);
+		b->n.oks = nl_more(b->n.oks);
+		c->streak_ok = nl_more(c->streak_ok), c->streak_fail = 0;
+		b->streak_ok = nl_more(b->streak_ok), b->streak_fail = 0;
+	} else {
+		uint16_t *kind = &b->errs[nl_window_kind(c, w->in->ws)];
+		*kind += *kind < UINT16_MAX;
+		c->n.fails = nl_more(c->n.fails);
+		b->n.fails = nl_more(b->n.fails);
+		c->streak_fail = nl_more(c->streak_fail), c->streak_ok = 0;
+		b->streak_fail = nl_more(b->streak_fail), b->streak_ok = 0;
+	}
+}
+
+static void ended_gobreaker(struct work *w)
+{
+	struct nl_circuit *c = w->c;
+	if (is_stale(w))
+		return;
+	count_gobreaker(w);
+	if (c->state == NL_HALF_OPEN && w->in->event != NL_IGNORED)
+		c->spent = nl_more(c->spent);
+	if (c->state == NL_CLOSED && w->in->event == NL_FAILURE)
+		open_if_bad(w, true);
+	else if (c->state == NL_HALF_OPEN && w->in->event == NL_FAILURE)
+		open_up(w, NL_WHY_PROBE, 0);
+	else if (c->state == NL_HALF_OPEN && c->streak_ok >= at_least_1(w->cfg->probes))
+		move(w, NL_CLOSED, NL_WHY_SUCCESS);
+}
+
+static void ended(struct work *w)
+{
+	struct nl_circuit *c = w->c;
+	bool counts = c->state == NL_CLOSED || c->state == NL_HALF_OPEN || (c->state == NL_FORCED_CLOSED && !gobreaker(c)) ||
+	              (c->state == NL_OPEN && resilience4j(c));
+	if (!counts)
+		(void)(resilience4j(c) || is_stale(w));         // Nothing is counted in this state.
+	else if (gobreaker(c))
+		ended_gobreaker(w);
+	else if (resilience4j(c))
+		ended_resilience4j(w);
+	else
+		ended_ninelives(w);
 }
 
 static void command(struct work *w)
@@ -361,7 +440,7 @@ struct nl_circuit_step nl_circuit_step(const struct nl_circuit_cfg *cfg, struct 
 	if (in->event == NL_ACQUIRE)
 		acquire(&w);
 	else if (in->event <= NL_IGNORED)
-		ended_ninelives(&w);
+		ended(&w);
 	else if (in->event != NL_LOOK)
 		command(&w);
 	if (w.out.changed) {

@@ -68,7 +68,7 @@ void nl_circuit_evidence(const struct nl_circuit_err errs[NL_CIRCUIT_ERRS], char
 		if (!errs[i].count)
 			continue;
 		bool other = i == NL_CIRCUIT_ERRS - 1;
-		snprintf(item, sizeof item, "%s%s \×%u", first ? "" : ", ",
+		snprintf(item, sizeof item, "%s%s ×%u", first ? "" : ", ",
 		         other ? "others" : nl_outcome_text((struct nl_outcome){ errs[i].ws, NL_RAN }, what), errs[i].count);
 		put(buf, size, item);
 		first = false;
