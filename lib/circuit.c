@@ -114,6 +114,8 @@ static void move(struct work *w, enum nl_circuit_state to, enum nl_circuit_reaso
 	w->out.moved = w->out.changed = true;
 	w->out.from = (enum nl_circuit_state)c->state;
 	w->out.was_for = w->in->now > c->since ? w->in->now - c->since : 0;
+	w->out.was_open = c->opened && w->in->now > c->opened ? w->in->now - c->opened : w->out.was_for;
+	c->opened = to == NL_OPEN || to == NL_HALF_OPEN ? c->opened ? c->opened : w->in->now : 0;
 	++*w->epoch;
 	c->state = to, c->reason = why;
 	c->since = w->in->now;

@@ -64,7 +64,12 @@ struct nl_circuit_cfg {
 	uint32_t jitter_ppm;            /* open time is longer by up to this part of it */
 	int64_t open_ns, open_max_ns;   /* open time; most it grows to (0: 24 h) */
 	uint64_t factor_ppm;            /* growth of open time with each opening until a close; 1 000 000: none */
-	uint64_t given;                 /* bit n: field n of nl_circuit_fields came from a flag; for people */
+	uint64_t given;                 /* bits of enum nl_circuit_given: came from a flag; for people */
+};
+enum nl_circuit_given {
+	NL_GIVEN_FAILURES = 1, NL_GIVEN_RATE = 2, NL_GIVEN_WINDOW = 4, NL_GIVEN_MIN_CALLS = 8, NL_GIVEN_SLOW = 16,
+	NL_GIVEN_SLOW_RATE = 32, NL_GIVEN_OPEN = 64, NL_GIVEN_OPEN_FACTOR = 128, NL_GIVEN_OPEN_MAX = 256,
+	NL_GIVEN_OPEN_JITTER = 512, NL_GIVEN_PROBES = 1024, NL_GIVEN_CLOSE_AFTER = 2048,
 };
 
 /* How a call ended, for evidence: a wait status, or what an enclosing limit cut. */
@@ -90,6 +95,7 @@ struct nl_circuit {
 	int64_t since;                  /* CLOCK_BOOTTIME ns, of this state; 0: of the record */
 	int64_t until;                  /* open: when probes may come; closed, gobreaker, one bucket: end of the generation */
 	int64_t open_for;               /* until - since as it was drawn */
+	int64_t opened;                 /* the first opening since the last close; 0: none */
 	uint32_t spent;                 /* half-open: results of its own permits (gobreaker: less the excluded) */
 	uint32_t streak_ok, streak_fail;        /* consecutive, in this epoch (closed ninelives: only failures) */
 	uint32_t rejected;              /* calls, in this state; only where a write happened anyway, and in --simulate */
@@ -154,6 +160,7 @@ struct nl_circuit_step {
 	bool stale;                     /* a result of another epoch: dropped, and counted */
 	enum nl_circuit_state from;
 	nl_time was_for;                /* how long `from` lasted */
+	nl_time was_open;               /* moved: since the first opening since the last close; without one was_for */
 	nl_time retry_in;               /* REJECT: until it may be asked again; 0: when a probe ends; NL_NEVER: until a
 	                                 * person says so */
 	int64_t age;                    /* ADMIT or PROBE, gobreaker: bucket of the permit */
