@@ -141,7 +141,7 @@ readme_block() {
 	jq -r '. as $root
 		| def all: (.required // []) + ((.properties // {}) | keys) + [.oneOf[]?.required[]] +
 			(if has("$ref") then (.["$ref"] | ltrimstr("#/$defs/")) as $d | ($root["$defs"][$d] | all) else [] end);
-		(.required + ["parent_id"] | .[] | "*\t" + .),
+		(.required + ["parent_id", "gen"] | .[] | "*\t" + .),
 		(.allOf[] | .if.properties.event.const as $e | (.then | all) - ["sev", "kind", "depth"] | unique[] | $e + "\t" + .)' \
 		"$root/lib/nl-events.schema.json" | sort -u >schema
 	diff <(sort -u page) schema

@@ -25,36 +25,53 @@
 #define LINE_MAX_BYTES 4096
 #define COUNT(a) (sizeof (a) / sizeof *(a))
 
-enum form { ONE, TIME, EVENT, SEV, POLICY, KIND, TRACE, ID, NUMBER, FROM_1, SECONDS, BOOL,
-            TEXT, DETAIL, TOOL, EXIT, SIGNAL, ERR, RETRY_END, TIMEOUT_CAUSE, FORMS };
+enum form { ONE, TIME, EVENT, SEV, POLICY, NAME, KIND, TRACE, ID, NUMBER, FROM_1, SECONDS, BOOL,
+            TEXT, DETAIL, TOOL, EXIT, SIGNAL, ERR, RETRY_END, TIMEOUT_CAUSE, TROUBLE, STATE, FORCED, SHUT, OPENED,
+            CLOSED, PART, SPANS, ERRS, FULL, TOKENS, BY, FORMS };
 
-/* What a value must be: its JSON type, and its text (a string's unescaped). */
-static const struct { const char *name; enum nl_json_type type; const char *pattern; } form[] = {
+#define ERR_WORDS "exit_[0-9]{1,3}|signal_[A-Z0-9+-]+|timeout|rejected|spawn|deadline"
+#define ERR_COUNT "\"(" ERR_WORDS "|other)\":[1-9][0-9]*"
+
+/* What a value must be: its JSON type, its text (a string's unescaped), and at
+ * most so many characters; 0: any number.  (A bound in a pattern is slow to compile.) */
+static const struct { const char *name; enum nl_json_type type; const char *pattern; size_t most; } form[] = {
 	[ONE] = { "1", NL_JSON_NUMBER, "^1$" },
 	[TIME] = { "a UTC time with 6 decimals", NL_JSON_STRING, "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 	           "T([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)\\.[0-9]{6}Z$" },
 	[EVENT] = { "an event name", NL_JSON_STRING, "^nl\\.[a-z_]+\\.[a-z_]+$" },
 	[SEV] = { "5, 9, 13 or 17", NL_JSON_NUMBER, "^(5|9|13|17)$" },
-	[POLICY] = { "a policy name", NL_JSON_STRING, "^[A-Za-z0-9._:/-]{1,64}$" },
-	[KIND] = { "a kind", NL_JSON_STRING, "^(retry|timeout)$" },
+	[POLICY] = { "a policy name", NL_JSON_STRING, "^[A-Za-z0-9._:/-]+$", 64 },
+	[NAME] = { "a name", NL_JSON_STRING, "^[A-Za-z0-9][A-Za-z0-9._-]*$", 64 },
+	[KIND] = { "a kind", NL_JSON_STRING, "^(retry|timeout|breaker|bulkhead|control)$" },
 	[TRACE] = { "32 hex digits", NL_JSON_STRING, "^[0-9a-f]{32}$" },
 	[ID] = { "16 hex digits", NL_JSON_STRING, "^[0-9a-f]{16}$" },
-	[NUMBER] = { "a whole number", NL_JSON_NUMBER, "^(0|[1-9][0-9]{0,18})$" },
-	[FROM_1] = { "a whole number above 0", NL_JSON_NUMBER, "^[1-9][0-9]{0,18}$" },
+	[NUMBER] = { "a whole number", NL_JSON_NUMBER, "^(0|[1-9][0-9]*)$", 19 },
+	[FROM_1] = { "a whole number above 0", NL_JSON_NUMBER, "^[1-9][0-9]*$", 19 },
 	[SECONDS] = { "seconds with 6 decimals", NL_JSON_NUMBER, "^(0|[1-9][0-9]*)\\.[0-9]{6}$" },
 	[BOOL] = { "true or false", NL_JSON_TRUE, "^(true|false)$" },
 	[TEXT] = { "a string", NL_JSON_STRING, "" },
-	[DETAIL] = { "a string of at most 200 characters", NL_JSON_STRING, "" },
+	[DETAIL] = { "a string of at most 200 characters", NL_JSON_STRING, "", 200 },
 	[TOOL] = { "a tool", NL_JSON_STRING, "^nl-[a-z]+$" },
 	[EXIT] = { "an exit status", NL_JSON_NUMBER, "^(0|[1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-5])$" },
 	[SIGNAL] = { "a signal without SIG", NL_JSON_STRING, "^(([A-RT-Z]|S[A-HJ-Z])[A-Z0-9]*([+-][0-9]+)?|[0-9]{1,2})$" },
-	[ERR] = { "an err", NL_JSON_STRING, "^(exit_[0-9]{1,3}|signal_[A-Z0-9+-]+|timeout|rejected|spawn|deadline)$" },
-	[RETRY_END] = { "a reason to stop", NL_JSON_STRING, "^(max_attempts|deadline|not_retryable|stdin|spool|output|stopped)$" },
+	[ERR] = { "an err", NL_JSON_STRING, "^(" ERR_WORDS ")$" },
+	[RETRY_END] = { "a reason to stop", NL_JSON_STRING, "^(max_attempts|deadline|not_retryable|stdin|spool|output|stopped|budget)$" },
 	[TIMEOUT_CAUSE] = { "limit or idle", NL_JSON_STRING, "^(limit|idle)$" },
+	[TROUBLE] = { "a kind of trouble", NL_JSON_STRING, "^(output_abandoned|pipe|retry_after|spawn|spool|stream"
+	              "|unavailable|unsafe|busy|corrupt|replaced|version|clock)$" },
+	[STATE] = { "a state", NL_JSON_STRING, "^(closed|open|half_open|forced_open|forced_closed|disabled)$" },
+	[FORCED] = { "a state that a person made", NL_JSON_STRING, "^(forced_open|forced_closed|disabled)$" },
+	[SHUT] = { "a state that rejects", NL_JSON_STRING, "^(open|half_open|forced_open)$" },
+	[OPENED] = { "a reason to open", NL_JSON_STRING, "^(consecutive|failure_rate|slow_rate|probe_failed|forced)$" },
+	[CLOSED] = { "a reason to close", NL_JSON_STRING, "^(success|forced|reset)$" },
+	[PART] = { "a part of 1 with 6 decimals", NL_JSON_NUMBER, "^(0\\.[0-9]{6}|1\\.000000)$" },
+	[SPANS] = { "a list of at most 2 spans", NL_JSON_ARRAY, "^\\[(\"[0-9a-f]{16}\"(,\"[0-9a-f]{16}\")?)?\\]$" },
+	[ERRS] = { "counts of errs", NL_JSON_OBJECT, "^\\{(" ERR_COUNT "(," ERR_COUNT ")*)?\\}$" },
+	[FULL] = { "a reason to reject", NL_JSON_STRING, "^(saturated|queue_full|timeout|stopped)$" },
+	[TOKENS] = { "a number of tokens", NL_JSON_NUMBER, "^(0|[1-9][0-9]*)(\\.[0-9]{1,6})?$" },
+	[BY] = { "a person", NL_JSON_STRING, "^uid:(0|[1-9][0-9]*)$", 14 },
 };
 _Static_assert(COUNT(form) == FORMS, "every form has its row");
-static regex_t compiled[FORMS];
-#define DETAIL_CHARS 200
 
 /* WITH and ELSE: present exactly if the key before is, or is not. */
 enum need { MUST, MAY, WITH, ELSE, IF_RETRY };
@@ -64,19 +81,20 @@ struct key { const char *name; enum form form; enum need need; };
 static const struct key envelope[] = {
 	K("nl", ONE), K("time", TIME), K("event", EVENT), K("sev", SEV), K("policy", POLICY), K("kind", KIND),
 	K("trace_id", TRACE), K("span_id", ID), { "parent_id", ID, MAY }, K("run", ID), K("seq", NUMBER),
-	K("pid", FROM_1), K("depth", NUMBER), K("mono_us", NUMBER), { NULL, ONE, MUST },
+	K("pid", FROM_1), K("depth", NUMBER), K("mono_us", NUMBER), { "gen", FROM_1, MAY }, { NULL, ONE, MUST },
 };
 
 #define OUTCOME { "exit", EXIT, MAY }, { "signal", SIGNAL, ELSE }
 
-enum role { STARTED, ENDED, REQUEST, IN_CALL, ASIDE };
+/* EITHER: in a call, or made by nl-ctl. */
+enum role { STARTED, ENDED, REQUEST, IN_CALL, EITHER, ASIDE };
 
 static const struct event {
 	const char *name;
 	int sev, sev_inner;             /* at depth 0, and deeper */
 	const char *kind;               /* the only one that emits it, NULL: any */
 	enum role role;
-	struct key key[12];
+	struct key key[16];
 } event[] = {
 	{ "nl.run.started", 5, 5, NULL, STARTED, {
 		K("tool", TOOL), K("ver", TEXT), K("cmd", TEXT), K("host", TEXT), K("boot", TEXT), K("cfg", TEXT) } },
@@ -91,12 +109,38 @@ static const struct event {
 		K("delay_s", SECONDS), { "retry_after_s", SECONDS, MAY }, { "capped", BOOL, WITH }, { "held_bytes", NUMBER, MAY } } },
 	{ "nl.retry.exhausted", 17, 17, "retry", IN_CALL, {
 		K("attempts", NUMBER), K("max", NUMBER), K("reason", RETRY_END), OUTCOME, K("err", ERR),
-		K("dur_s", SECONDS), K("slept_s", SECONDS) } },
+		K("dur_s", SECONDS), K("slept_s", SECONDS), { "budget", NAME, MAY }, { "tokens", TOKENS, WITH }, { "cost", TOKENS, WITH } } },
 	{ "nl.timeout.occurred", 13, 13, NULL, IN_CALL, {
 		K("cmd", TEXT), K("limit_s", SECONDS), K("dur_s", SECONDS), K("reason", TIMEOUT_CAUSE), K("signal", SIGNAL),
 		{ "grace_s", SECONDS, MAY }, K("killed", BOOL) } },
 	{ "nl.state.degraded", 13, 13, NULL, ASIDE, {
-		K("reason", TEXT), K("detail", DETAIL) } },
+		K("reason", TROUBLE), K("detail", DETAIL) } },
+	{ "nl.circuit.opened", 17, 17, "breaker", EITHER, {
+		K("from", STATE), K("reason", OPENED), K("failures", NUMBER), K("calls", NUMBER),
+		{ "rate", PART, MAY }, { "threshold", PART, WITH }, { "window_s", SECONDS, MAY }, { "window_calls", FROM_1, MAY },
+		{ "open_s", SECONDS, MAY }, K("epoch", NUMBER), K("errs", ERRS), K("last", SPANS) } },
+	{ "nl.circuit.half_open", 9, 9, "breaker", EITHER, {
+		K("from", STATE), K("was_open_s", SECONDS), K("probes", FROM_1), K("epoch", NUMBER) } },
+	{ "nl.circuit.closed", 9, 9, "breaker", EITHER, {
+		K("from", STATE), K("reason", CLOSED), K("probes", NUMBER), K("was_open_s", SECONDS), K("epoch", NUMBER) } },
+	{ "nl.circuit.forced", 9, 9, "breaker", EITHER, {
+		K("from", STATE), K("state", FORCED), K("by", BY), K("epoch", NUMBER) } },
+	{ "nl.circuit.rejected", 13, 13, "breaker", IN_CALL, {
+		K("cmd", TEXT), K("state", SHUT), { "retry_after_s", SECONDS, MAY }, OUTCOME, K("epoch", NUMBER) } },
+	{ "nl.circuit.stale", 5, 5, "breaker", IN_CALL, {
+		K("cmd", TEXT), K("epoch", NUMBER), K("permit_epoch", NUMBER) } },
+	{ "nl.bulkhead.acquired", 5, 5, "bulkhead", IN_CALL, {
+		K("active", FROM_1), K("max", FROM_1), K("queued", NUMBER), K("waited_s", SECONDS), K("slot", NUMBER) } },
+	{ "nl.bulkhead.released", 5, 5, "bulkhead", IN_CALL, {
+		K("active", NUMBER), K("max", FROM_1), K("held_s", SECONDS), K("slot", NUMBER) } },
+	{ "nl.bulkhead.rejected", 13, 13, "bulkhead", IN_CALL, {
+		K("active", NUMBER), K("max", FROM_1), K("queued", NUMBER), K("reason", FULL), K("waited_s", SECONDS), OUTCOME } },
+	{ "nl.policy.conflict", 13, 13, NULL, IN_CALL, {
+		K("key", TEXT), K("mine", TEXT), K("theirs", TEXT) } },
+	{ "nl.control.command", 9, 9, "control", ASIDE, {
+		K("op", TEXT), K("target", TEXT), { "old", TEXT, MAY }, { "new", TEXT, MAY }, K("by", BY), K("ok", BOOL), K("gen", NUMBER) } },
+	{ "nl.control.denied", 13, 13, "control", ASIDE, {
+		K("op", TEXT), K("target", TEXT), K("by", BY), K("why", TEXT) } },
 };
 
 /* What is remembered of a run or a span.  The id comes first, for tsearch. */
@@ -155,6 +199,18 @@ static const char *get(const char *key)
 	return i < 0 ? NULL : value((unsigned)i);
 }
 
+/* Compiled when first wanted: musl takes milliseconds for each. */
+static bool matches(enum form f, const char *s)
+{
+	static regex_t compiled[FORMS];
+	static bool done[FORMS];
+
+	if (!done[f] && regcomp(&compiled[f], form[f].pattern, REG_EXTENDED | REG_NOSUB) != 0)
+		abort();
+	done[f] = true;
+	return regexec(&compiled[f], s, 0, NULL, 0) == 0;
+}
+
 static bool check_form(const char *key, enum form f, unsigned i)
 {
 	size_t was = used, chars = 0;
@@ -164,7 +220,7 @@ static bool check_form(const char *key, enum form f, unsigned i)
 
 	for (const char *p = s; *p; p++)
 		chars += (*p & 0xc0) != 0x80;
-	if (!type || nul || (f == DETAIL && chars > DETAIL_CHARS) || regexec(&compiled[f], s, 0, NULL, 0) != 0)
+	if (!type || nul || (form[f].most && chars > form[f].most) || !matches(f, s))
 		return bad("%s: '%s' is not %s", key, s, form[f].name);
 	return true;
 }
@@ -191,11 +247,17 @@ static bool check_keys(const struct key *key, unsigned *k, bool retry)
 	return true;
 }
 
+/* -E makes a rejection of theirs any status. */
+static bool chooses_exit(const char *kind)
+{
+	return strcmp(kind, "breaker") == 0 || strcmp(kind, "bulkhead") == 0;
+}
+
 /* What the members say about each other. */
 static bool check_sense(const struct event *e)
 {
 	const char *exit = get("exit"), *signal = get("signal"), *err = get("err"), *kind = get("kind");
-	const char *attempt = get("attempt"), *max = get("max"), *parent = get("parent_id");
+	const char *attempt = get("attempt"), *max = get("max"), *parent = get("parent_id"), *reason = get("reason");
 	bool outermost = strcmp(get("depth"), "0") == 0;
 
 	if (atoi(get("sev")) != (outermost ? e->sev : e->sev_inner))
@@ -208,10 +270,14 @@ static bool check_sense(const struct event *e)
 		return bad("a span is its own parent");
 	if (err && ((strncmp(err, "exit_", 5) == 0 && (!exit || strcmp(err + 5, exit) != 0))
 	            || (strncmp(err, "signal_", 7) == 0 && (!signal || strcmp(err + 7, signal) != 0))
-	            || (strcmp(err, "rejected") == 0 && (!exit || atoi(exit) != 75))
+	            || (strcmp(err, "rejected") == 0 && (!exit || (atoi(exit) != 75 && !chooses_exit(kind))))
 	            || (strcmp(err, "spawn") == 0 && (!exit || atoi(exit) < 125 || atoi(exit) > 127))
 	            || strcmp(err, "exit_75") == 0 || strcmp(err, "exit_124") == 0))
 		return bad("err %s with %s %s", err, exit ? "exit" : "signal", exit ? exit : signal);
+	if (reason && e->role == IN_CALL && strcmp(kind, "retry") == 0 && (strcmp(reason, "budget") == 0) != !!get("budget"))
+		return bad("reason %s with%s a budget", reason, get("budget") ? "" : "out");
+	if (get("window_s") && get("window_calls"))
+		return bad("window_s with window_calls");
 	if (attempt && strcmp(max, "0") != 0 && atoll(attempt) > atoll(max))
 		return bad("attempt %s of %s", attempt, max);
 	return true;
@@ -275,9 +341,11 @@ static bool check_span(const struct event *e)
 {
 	char id[40];
 
-	if (e->role != REQUEST && e->role != IN_CALL)
+	if (e->role != REQUEST && e->role != IN_CALL && e->role != EITHER)
 		return true;
 	snprintf(id, sizeof id, "%s/%s", get("run"), get("span_id"));
+	if (e->role == EITHER && !tfind(id, &by_id, compare))
+		return true;
 	struct record *span = find(id, &n_spans);
 	if (span->done)
 		return bad("%s after the nl.request.* of span %s", e->name, id);
@@ -381,9 +449,6 @@ int main(int argc, char **argv)
 		else
 			return fputs("usage: nlcheck [--canary TEXT] [--partial | --whole] [--stats] [FILE]...\n", stderr), 2;
 	}
-	for (enum form f = 0; f < FORMS; f++)
-		if (regcomp(&compiled[f], form[f].pattern, REG_EXTENDED | REG_NOSUB) != 0)
-			abort();
 	do {
 		file = *argv ? *argv : "stdin";
 		FILE *f = *argv ? fopen(file, "re") : stdin;
