@@ -80,7 +80,7 @@ readme_block() {
 @test "Options of all tools are in ninelives(7)" {
 	sed -n 's/^\.It Fl //p' "$root/man/ninelives.7" | grep -o -e 'Fl -[a-z]*' -e '^-[a-z]*' -e '^[a-zA-Z]\b' | sed 's/Fl //' | sort >page
 	comm -12 <(nl-retry --complete | cut -f1 | sort) <(nl-timeout --complete | cut -f1 | sort) |
-		grep -xE -e '--(name|events)=|-[hV]|--(help|version)' | sed 's/^-//; s/=$//' | sort >both
+		grep -xE -e '--(name|events|state)=|-[hV]|--(help|version|pin)' | sed 's/^-//; s/=$//' | sort >both
 	diff page both
 }
 
