@@ -16,6 +16,7 @@
 #include "opt.h"
 #include "report.h"
 #include "run.h"
+#include "state.h"
 #include "stdin.h"
 #include "stop.h"
 
@@ -393,15 +394,21 @@ static struct nl_outcome attempts(struct call *c, const char **why)
 
 static struct nl_outcome retry_call(struct nl_svc *svc, struct nl_run *run, struct nl_req q)
 {
-	struct retry *r = (struct retry *)svc;
-	if (r->dry_run)
-		return dry_run(r, run, &q);
-	struct call c = { .r = r, .run = run, .q = q, .outside = &q, .report = -1,
+	struct retry live, *r = (struct retry *)svc;
+	struct call c = { .run = run, .q = q, .outside = &q, .report = -1,
 	                  .hold = { { .spool = NL_SPOOL_NONE }, { .spool = NL_SPOOL_NONE } } };
 	const char *why = "not_retryable";
 	char human[96], secs[32];
 
 	c.of = nl_span_open(svc, run, &c.q);
+	if (svc->name) {                        // This call's own copy, with what nl-ctl has set.
+		live = *r;
+		r = &live, svc = &live.svc, c.of.svc = svc;
+		c.of.gen = nl_live_load(run, c.of, &nl_kind_retry, svc);
+	}
+	if (r->dry_run)
+		return dry_run(r, run, &q);
+	c.r = r;
 	c.story.began = c.at = q.now ? q.now : nl_now(run);
 	c.rnd = r->seed.given ? r->seed.n : r->jitter != NL_JITTER_NONE && r->attempts.n != 1 ? nl_seed(run) : 0;
 	c.q.max = r->attempts.n, c.q.prev = -1;

@@ -12,6 +12,7 @@
 #include "mut.h"
 #include "opt.h"
 #include "run.h"
+#include "state.h"
 #include "stop.h"
 
 #include <signal.h>
@@ -25,7 +26,7 @@ struct timeout {
 	struct nl_stopper stop;
 	struct nl_span idle;
 	const char *on_timeout;
-	nl_time limit;                  /* NL_NEVER: none */
+	struct nl_span limit;           /* DURATION; 0 and NL_NEVER: none */
 };
 
 static const struct nl_opt options[] = {
@@ -37,6 +38,7 @@ static const struct nl_opt options[] = {
 	NL_OPT('i', "idle", struct timeout, idle, "DURATION", "stop when nothing is written to stdout or stderr for so long", NULL),
 	NL_OPT_STOP_KILL(struct timeout, stop),
 	NL_OPT(0, "on-timeout", struct timeout, on_timeout, "COMMAND", "run by sh when the limit was hit", NULL),
+	NL_OPT(0, "limit", struct timeout, limit, "DURATION", NULL, NULL),      // DURATION's key where it is live.
 	NL_OPT(0, "left", struct timeout, left, NULL, "print the seconds left until NL_DEADLINE and exit", NULL),
 	{ 0 }
 };
@@ -51,12 +53,10 @@ static int timeout_init(struct nl_svc *svc, char ***argv, struct nl_err *err)
 	if (!**argv)
 		return nl_fail(err, "missing DURATION");
 	struct nl_err why;
-	int r = svc->gnu ? nl_parse_time_gnu(**argv, &t->limit, &why) : nl_parse_time(**argv, &t->limit, &why);
+	int r = svc->gnu ? nl_parse_time_gnu(**argv, &t->limit.ns, &why) : nl_parse_time(**argv, &t->limit.ns, &why);
 	if (r < 0)
 		return svc->gnu ? nl_fail(err, "invalid time interval '%.100s'", **argv)
 		                : nl_fail(err, "DURATION: '%.60s': %.120s", **argv, why.msg);
-	if (t->limit == 0)
-		t->limit = NL_NEVER;
 	++*argv;
 	return 0;
 }
@@ -76,10 +76,15 @@ NL_COLD static struct nl_outcome print_left(struct nl_run *run, const struct nl_
 	return (struct nl_outcome){ error ? NL_EXIT(NL_EX_FAIL) : 0, NL_RAN };
 }
 
+static nl_time limit_of(const struct timeout *t)
+{
+	return t->limit.ns ? t->limit.ns : NL_NEVER;
+}
+
 /* Narrows q by what this layer says about stopping; when its limit passes. */
 static nl_time narrow(const struct timeout *t, struct nl_run *run, struct nl_req *q, nl_time now)
 {
-	struct nl_limit mine = nl_stopper_limit(&t->stop, &t->svc, nl_after(now, t->limit));
+	struct nl_limit mine = nl_stopper_limit(&t->stop, &t->svc, nl_after(now, limit_of(t)));
 	mine.verbose = t->verbose;
 	if (run->compat) {
 		mine.kill = t->foreground ? NL_KILL_COMMAND : NL_KILL_GROUP;
@@ -111,7 +116,7 @@ NL_COLD static void tell_hit(struct timeout *t, struct nl_run *run, struct nl_sp
 		return;
 	const char *sig = nl_signal_name(t->stop.sig.set ? t->stop.sig.n : SIGTERM, name);
 	nl_event_str(&e, "cmd", t->svc.cmd, 64);
-	nl_event_secs(&e, "limit_s", idle ? t->idle.ns : t->limit);
+	nl_event_secs(&e, "limit_s", idle ? t->idle.ns : limit_of(t));
 	nl_event_secs(&e, "dur_s", dur);
 	nl_event_str(&e, "reason", idle ? "idle" : "limit", 8);
 	nl_event_str(&e, "signal", sig, 16);
@@ -134,11 +139,16 @@ static struct nl_outcome own_status(const struct timeout *t, const struct nl_run
 
 static struct nl_outcome timeout_call(struct nl_svc *svc, struct nl_run *run, struct nl_req q)
 {
-	struct timeout *t = (struct timeout *)svc;
+	struct timeout live, *t = (struct timeout *)svc;
 	if (t->left)
 		return print_left(run, &q);
 	struct nl_req inside = q;
 	struct nl_span_of of = nl_span_open(svc, run, &inside);
+	if (svc->name) {                        // This call's own copy, with what nl-ctl has set.
+		live = *t;
+		t = &live, svc = &live.svc, of.svc = svc;
+		of.gen = nl_live_load(run, of, &nl_kind_timeout, svc);
+	}
 	nl_time began = inside.now = q.now ? q.now : nl_now(run);
 	struct nl_idle idle = { .span = t->idle.ns, .next = q.idle };
 	struct nl_idle_tap tap[2];
