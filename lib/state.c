@@ -56,18 +56,23 @@ uint64_t nl_state_sum(const struct nl_record *rec)
 	return h;
 }
 
-static void void_record(const struct nl_state *s, struct nl_record *rec, uint64_t epoch)
+static void read_boot(struct nl_state *s)
 {
 	char boot[40];
-	*rec = (struct nl_record){ .head = { .magic = "9LST", .major = MAJOR, .kind = s->kind->id, .epoch = epoch } };
 	nl_boot_id(s->run->os, boot);
 	for (int i = 0, n = 0; boot[i] && n < 32; i++) {
 		if (boot[i] == '-')
 			continue;
 		unsigned digit = boot[i] <= '9' ? (unsigned)(boot[i] - '0') : (unsigned)(boot[i] - 'a' + 10);
-		rec->head.boot[n / 2] |= (uint8_t)((digit & 15) << (n % 2 ? 0 : 4));
+		s->boot[n / 2] |= (uint8_t)((digit & 15) << (n % 2 ? 0 : 4));
 		n++;
 	}
+}
+
+static void void_record(const struct nl_state *s, struct nl_record *rec, uint64_t epoch)
+{
+	*rec = (struct nl_record){ .head = { .magic = "9LST", .major = MAJOR, .kind = s->kind->id, .epoch = epoch } };
+	memcpy(rec->head.boot, s->boot, sizeof s->boot);
 }
 
 /* No record of this boot can have had it: there are less transitions than microseconds. */
@@ -97,17 +102,16 @@ static bool lives_are_sane(const struct nl_record *rec)
 /* What bytes of a file are.  A record of another boot becomes a void one here. */
 static enum nl_trouble judge(struct nl_state *s, struct nl_record *rec, long n)
 {
-	struct nl_record fresh;
 	if (n != NL_RECORD_SIZE || memcmp(rec->head.magic, "9LST", 4) || rec->head.sum != nl_state_sum(rec))
 		return NL_CORRUPT;
 	if (rec->head.major > MAJOR)
 		return NL_TOO_NEW;
 	if (rec->head.kind != s->kind->id || !lives_are_sane(rec))
 		return NL_CORRUPT;
-	void_record(s, &fresh, rec->head.epoch + 1);
-	if (memcmp(fresh.head.boot, rec->head.boot, sizeof fresh.head.boot)) {
-		fresh.head.cfg = rec->head.cfg;
-		*rec = fresh;
+	if (memcmp(s->boot, rec->head.boot, sizeof s->boot)) {
+		uint64_t cfg = rec->head.cfg;
+		void_record(s, rec, rec->head.epoch + 1);
+		rec->head.cfg = cfg;
 		return NL_FINE;
 	}
 	if (!s->kind->check)
@@ -256,6 +260,7 @@ int nl_state_open(struct nl_state *s, struct nl_run *run, const char *dir, const
 {
 	*s = (struct nl_state){ .run = run, .kind = kind, .dir = -1, .rec = -1, .lock = -1 };
 	snprintf(s->name, sizeof s->name, "%s", name);
+	read_boot(s);
 	int root = nl_state_root(run, dir, make, NULL, &s->group, &s->trouble, &s->err);
 	if (root < 0) {
 		if (s->trouble != NL_ABSENT)

@@ -84,6 +84,7 @@ struct nl_state {
 	const struct nl_kind *kind;
 	char name[NL_NAME_MAX + 1];
 	int dir, rec, lock;             /* directory of the kind, record, lock file (CLOEXEC); -1 */
+	uint8_t boot[16];               /* this boot; zeroes where unknown */
 	bool group;                     /* in a directory of mode 2770: files are 0660 */
 	bool locked;                    /* we hold the guard */
 	uint64_t lock_ino;
