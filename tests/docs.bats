@@ -161,6 +161,12 @@ readme_block() {
 	readme_block '^Exit status' '' | grep -oE '^ *[0-9]+' | tr -d ' ' | diff - header
 }
 
+@test "The records of nl-state(5) are those of the code, byte for byte" {
+	awk '/^\.Sh LOCKS/ { of = "byte" } /^\.Vt struct/ { of = $3 }
+		/^\.It [0-9]+ Ta/ { print of "\t" $2 "\t" $4 "\t" $7 }' "$root/man/nl-state.5" >page
+	layout | diff page -
+}
+
 @test "Examples of nl-timeout(1) print what they say" { as_reader && examples displays man/nl-timeout.1; }
 @test "Examples of nl-retry(1) print what they say" { as_reader && examples displays man/nl-retry.1; }
 @test "Examples of ninelives(7) print what they say" { as_reader && examples displays man/ninelives.7; }
