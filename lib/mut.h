@@ -33,6 +33,14 @@ enum {
 	MUT_OUR_SIGCHLD,                /* a command loses an ignored SIGCHLD */
 	MUT_NO_GUARD,                   /* two write a record at once */
 	MUT_RAW_TEXT,                   /* text of users breaks an event's line */
+	MUT_UNTIL,                      /* a circuit is half-open a nanosecond late; in other profiles early */
+	MUT_SLOW_AT,                    /* a call that takes just the limit is slow */
+	MUT_RATE_ABOVE,                 /* a rate that is just reached does not open */
+	MUT_STALE_APPLIED,              /* a result of an earlier epoch decides */
+	MUT_TRIPS_ON_SUCCESS,           /* a success opens it */
+	MUT_NO_GROWTH,                  /* open times do not grow */
+	MUT_MIN_UNCLAMPED,              /* more calls are asked for than a window holds */
+	MUT_HALF_BATCH,                 /* resilience4j: one probe too many before it decides */
 };
 
 #endif
