@@ -7,6 +7,8 @@
  */
 #include "sweep.h"
 
+#define STATE "NL_STATE=state"         /* in the run's own directory */
+
 const struct line lines[] = {
 	{ .cmd = "nl-timeout 5 true0", .child = true },
 	{ .cmd = "nl-timeout 5 true0 3", .status = 3, .child = true },
@@ -28,6 +30,15 @@ const struct line lines[] = {
 	{ .cmd = "nl-timeout 5 nl-retry -O -n2 -b constant:0 nl-timeout 5 echo held", .out = "held\n" },
 	{ .env = "NL_EVENTS=./ev", .cmd = "nl-retry -n2 -b constant:0 nl-timeout 5 true0 3", .status = 3, .child = true },
 	{ .env = "NL_EVENTS=./ev|stderr@debug", .cmd = "nl-timeout .1 sleep 2", .status = 124 },
+	{ .env = STATE, .cmd = "nl-breaker x true0", .child = true },
+	{ .env = STATE, .cmd = "nl-breaker x true0 3", .status = 3 },
+	{ .env = STATE, .cmd = "nl-retry -n2 -b constant:0 --on any nl-breaker -f1 x true0 3", .status = 75, .also = 3 },
+	{ .env = STATE, .cmd = "nl-retry -n3 -b constant:20ms --on any nl-breaker -f1 -o 10ms x sh -c '[ $NL_ATTEMPT = 3 ]'", .also = 1 },
+	{ .env = STATE, .cmd = "nl-bulkhead x true0 3", .status = 3, .also = 125, .child = true },
+	{ .env = STATE, .cmd = "nl-bulkhead x nl-bulkhead -w .1 x true0", .status = 75, .also = 125 },
+	{ .env = STATE, .cmd = "nl-bulkhead -w inf x nl-bulkhead -m 2 -w inf x true0 3", .status = 3, .also = 125 },
+	{ .env = STATE, .cmd = "nl-retry -n2 -b constant:0 --budget b true0 3", .status = 3 },
+	{ .env = STATE, .cmd = "nl-timeout 5 nl-retry --name r -n2 -b constant:0 nl-breaker x nl-bulkhead y true0 3", .status = 3, .also = 125 },
 	{ .env = "NL_FUSE=0", .cmd = "nl-timeout 5 nl-retry -n2 -b constant:0 nl-timeout .1 sleep 2", .status = 124 },
 };
 

@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -226,7 +228,36 @@ static size_t slurp(int fd, char *buf, size_t size)
 	return (size_t)n;
 }
 
-/* The events file may be there, of whole lines; nothing else. */
+static void look_at_events(struct seen *s)
+{
+	char line[8192];
+	FILE *f = fopen("ev", "re");
+
+	while (f && fgets(line, sizeof line, f)) {
+		size_t n = strlen(line);
+
+		if (strncmp(line, "{\"nl\":1,", 8) != 0 || n < 12 || line[n - 2] != '}' || line[n - 1] != '\n')
+			s->torn = true;
+	}
+	if (f)
+		fclose(f);
+}
+
+static struct seen *looking;
+
+/* Records, their locks, and what a killed maker of records left for the next. */
+static int look_at_state(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	const char *name = path + at->base, *dot = name[0] == '.' ? strrchr(name, '.') : NULL;
+	bool fine = type != FTW_F || strcmp(path, "ev") == 0 || (dot ? (strcmp(dot, ".lock") == 0 && st->st_size == 0) || strcmp(dot, ".new") == 0
+	                                  : st->st_size == 4096);
+
+	looking->litter = looking->litter || !fine;
+	remove(path);
+	return 0;
+}
+
+/* The events file may be there, of whole lines, and sound state; nothing else. */
 static void look_around(struct seen *s)
 {
 	DIR *d = opendir(".");
@@ -235,22 +266,12 @@ static void look_around(struct seen *s)
 	while (d && (e = readdir(d))) {
 		if (e->d_name[0] == '.' && (!e->d_name[1] || e->d_name[1] == '.'))
 			continue;
-		if (strcmp(e->d_name, "ev") == 0) {
-			char line[8192];
-			FILE *f = fopen("ev", "re");
-
-			while (f && fgets(line, sizeof line, f)) {
-				size_t n = strlen(line);
-
-				if (strncmp(line, "{\"nl\":1,", 8) != 0 || n < 12 || line[n - 2] != '}' || line[n - 1] != '\n')
-					s->torn = true;
-			}
-			if (f)
-				fclose(f);
-		} else {
+		if (strcmp(e->d_name, "ev") == 0)
+			look_at_events(s);
+		else if (strcmp(e->d_name, "state") != 0)
 			s->litter = true;
-		}
-		unlink(e->d_name);
+		looking = s;
+		nftw(e->d_name, look_at_state, 8, FTW_DEPTH | FTW_PHYS);
 	}
 	if (d)
 		closedir(d);
