@@ -79,6 +79,7 @@ void nl_work_move(struct nl_work *w, enum nl_circuit_state to, enum nl_circuit_r
 	w->out.was_for = w->in->now > c->since ? w->in->now - c->since : 0;
 	w->out.was_open = c->opened && w->in->now > c->opened ? w->in->now - c->opened : w->out.was_for;
 	c->opened = to == NL_OPEN || to == NL_HALF_OPEN ? c->opened ? c->opened : w->in->now : 0;
+	w->out.probes = c->streak_ok;
 	++*w->epoch;
 	c->state = to, c->reason = why;
 	c->since = w->in->now;

@@ -115,7 +115,7 @@ struct nl_circuit {
 	uint32_t head;                  /* count: next cell */
 	uint32_t zero2;
 	int64_t bucket;                 /* time: number of the newest bucket, of time / width (gobreaker: since `since`) */
-	union nl_window {
+	union {
 		uint8_t cell[NL_WINDOW_CALLS];          /* 1 failed, 2 slow, kind of failure (of errs) << 2 */
 		struct nl_bucket {                      /* number b is at b % n */
 			struct nl_tally n;
@@ -160,6 +160,7 @@ struct nl_circuit_step {
 	bool stale;                     /* a result of another epoch: dropped, and counted */
 	enum nl_circuit_state from;
 	nl_time was_for;                /* how long `from` lasted */
+	uint32_t probes;                /* moved: successes in a row until then */
 	nl_time was_open;               /* moved: since the first opening since the last close; without one was_for */
 	nl_time retry_in;               /* REJECT: until it may be asked again; 0: when a probe ends; NL_NEVER: until a
 	                                 * person says so */

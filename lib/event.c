@@ -138,6 +138,11 @@ void nl_event_secs(struct nl_event *e, const char *key, nl_time t)
 	put(e, frac, sizeof frac);
 }
 
+void nl_event_ppm(struct nl_event *e, const char *key, uint64_t ppm)
+{
+	nl_event_secs(e, key, (nl_time)ppm * NL_US);
+}
+
 void nl_event_bool(struct nl_event *e, const char *key, bool v)
 {
 	put_key(e, key);
@@ -157,6 +162,36 @@ void nl_event_open_list(struct nl_event *e, const char *key)
 {
 	put_key(e, key);
 	put(e, "[", 1);
+}
+
+void nl_event_ids(struct nl_event *e, const char *key, const uint64_t *ids, unsigned n)
+{
+	bool first = true;
+	put_key(e, key);
+	put(e, "[", 1);
+	for (unsigned i = 0; i < n; i++) {
+		if (!ids[i])
+			continue;
+		put_str(e, first ? "\"" : ",\"");
+		put_hex(e, ids[i]);
+		put(e, "\"", 1);
+		first = false;
+	}
+	put(e, "]", 1);
+}
+
+size_t nl_event_open_object(struct nl_event *e, const char *key)
+{
+	put_key(e, key);
+	return e->n;
+}
+
+void nl_event_close_object(struct nl_event *e, size_t at)
+{
+	if (e->n == at)
+		put(e, "{", 1);                 // Nothing was added.
+	put(e, "}", 1);
+	e->buf[at] = '{';
 }
 
 /* ,"a":1,"b":2 becomes {"a":1,"b":2} behind a comma, unless it is the first. */

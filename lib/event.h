@@ -63,6 +63,11 @@ void nl_event_int(struct nl_event *, const char *key, int64_t);
 void nl_event_secs(struct nl_event *, const char *key, nl_time);       /* seconds, 6 decimals */
 void nl_event_bool(struct nl_event *, const char *key, bool);
 void nl_event_end_of(struct nl_event *, int wstatus);                   /* exit or signal */
+void nl_event_ppm(struct nl_event *, const char *key, uint64_t ppm);   /* millionths as 0..1, 6 decimals */
+void nl_event_ids(struct nl_event *, const char *key, const uint64_t *, unsigned n);   /* ["hex16",…], zeroes left out */
+/* An object: attributes added since the position that open returns. */
+size_t nl_event_open_object(struct nl_event *, const char *key);
+void nl_event_close_object(struct nl_event *, size_t at);
 /* A list of objects, for reports: items are attributes added since `at`. */
 void nl_event_open_list(struct nl_event *, const char *key);
 void nl_event_close_item(struct nl_event *, size_t at, bool first);

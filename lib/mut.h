@@ -31,6 +31,7 @@ enum {
 	MUT_HALF_REPLAY,                /* an attempt gets half of its stdin */
 	MUT_OUR_MASK,                   /* a command starts with signals blocked */
 	MUT_OUR_SIGCHLD,                /* a command loses an ignored SIGCHLD */
+	MUT_CANCELLED_COUNTS,           /* a call that was cancelled is a failure of the service */
 	MUT_NO_GUARD,                   /* two write a record at once */
 	MUT_RAW_TEXT,                   /* text of users breaks an event's line */
 	MUT_UNTIL,                      /* a circuit is half-open a nanosecond late; in other profiles early */

@@ -66,8 +66,9 @@ bool nl_codes_default_failure(struct nl_outcome);
 enum nl_class { NL_CLASS_SUCCESS, NL_CLASS_FAILURE, NL_CLASS_NEITHER };
 enum nl_class nl_classify(const struct nl_codes *on, const struct nl_codes *except, const struct nl_codes *ok, struct nl_outcome);
 
-/* `err` of events: exit_7, signal_TERM, timeout (124), rejected (75), spawn
- * (not run), deadline (an enclosing limit cut it); NULL for a success. */
+/* `err` of events: exit_7, signal_TERM, timeout (124), rejected (75, or any status
+ * of a call that was not admitted), spawn (not run), deadline (an enclosing
+ * limit cut it); NULL for a success. */
 const char *nl_err_name(struct nl_outcome, char buf[24]);
 
 /*

@@ -353,7 +353,7 @@ static struct nl_outcome attempts(struct call *c, const char **why)
 			c->k = 0, c->jitter = (struct nl_jitter_state){ 0 };
 		struct nl_failure f = { .attempt = c->story.attempts, .outcome = o, .dur = dur, .delay = -1 };
 		*why = class == NL_CLASS_NEITHER ? "not_retryable" : reason_against(c);
-		if (!*why && o.why != NL_RAN && o.why != NL_NOTRUN)
+		if (!*why && (o.why == NL_DEADLINE || o.why == NL_CANCELLED))
 			*why = "stopped", o = stopped(c, o.why, nl_limit(&c->q));
 		else if (!*why && cut && cut == r->total.ns && limit.at == c->q.limit.at)
 			*why = "deadline";

@@ -73,6 +73,8 @@ const char *nl_err_name(struct nl_outcome o, char buf[24])
 
 	if (o.why == NL_NOTRUN)
 		return "spawn";
+	if (o.why == NL_REFUSED)
+		return "rejected";
 	if (code == NL_EX_TIMEOUT)
 		return "timeout";
 	if (o.why == NL_DEADLINE)
