@@ -408,6 +408,7 @@ struct nl_outcome nl_child(struct nl_run *run, const struct nl_req *q, struct nl
 	c.pid = start(&c, spec);
 	if (pump)
 		nl_pump_started(run, pump);
+	nl_close_spent(run);
 	if (c.pid < 0) {
 		spec->error = -c.pid;
 		return (struct nl_outcome){ NL_EXIT(NL_EX_FAIL), run->stop_sig ? nl_why_told(run) : NL_NOTRUN };

@@ -99,7 +99,7 @@ enum nl_why nl_byte_wait(struct nl_run *run, const struct nl_req *q, int fd, int
 	}
 }
 
-void nl_watch_open(struct nl_run *run, struct nl_watch *w, const struct nl_state *s)
+static void watch(struct nl_run *run, struct nl_watch *w, const struct nl_state *s, uint32_t of_record)
 {
 	const struct nl_os *os = run->os;
 	char path[32];
@@ -107,13 +107,23 @@ void nl_watch_open(struct nl_run *run, struct nl_watch *w, const struct nl_state
 	if (w->fd < 0)
 		return;
 	snprintf(path, sizeof path, "/proc/self/fd/%d", s->rec);
-	long r = os->syscall(SYS_inotify_add_watch, w->fd, (long)path, IN_MODIFY | IN_ATTRIB | IN_MOVE_SELF, 0, 0, 0);
+	long r = os->syscall(SYS_inotify_add_watch, w->fd, (long)path, of_record, 0, 0, 0);
 	if (r >= 0 && s->lock >= 0) {
 		snprintf(path, sizeof path, "/proc/self/fd/%d", s->lock);
 		r = os->syscall(SYS_inotify_add_watch, w->fd, (long)path, IN_CLOSE_WRITE | IN_ATTRIB, 0, 0, 0);
 	}
 	if (r < 0)
 		nl_watch_close(run, w);
+}
+
+void nl_watch_open(struct nl_run *run, struct nl_watch *w, const struct nl_state *s)
+{
+	watch(run, w, s, IN_MODIFY | IN_ATTRIB | IN_MOVE_SELF);
+}
+
+void nl_watch_closes(struct nl_run *run, struct nl_watch *w, const struct nl_state *s)
+{
+	watch(run, w, s, IN_ATTRIB | IN_MOVE_SELF);
 }
 
 enum nl_why nl_watch_wait(struct nl_run *run, const struct nl_req *q, struct nl_watch *w, nl_time until, bool *due)

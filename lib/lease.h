@@ -47,6 +47,9 @@ enum nl_why nl_byte_wait(struct nl_run *, const struct nl_req *, int fd, int64_t
  * is a poll of 50 ms.  Arm, look again, wait. */
 struct nl_watch { int fd; };
 void nl_watch_open(struct nl_run *, struct nl_watch *, const struct nl_state *);        /* arms */
+/* The same without writes, for the first in a queue: those who arrive behind it
+ * write, while every release, live change and death ends with a close. */
+void nl_watch_closes(struct nl_run *, struct nl_watch *, const struct nl_state *);
 enum nl_why nl_watch_wait(struct nl_run *, const struct nl_req *, struct nl_watch *, nl_time until, bool *due);
                                         /* NL_RAN: look again; *due: until has come */
 void nl_watch_close(struct nl_run *, struct nl_watch *);

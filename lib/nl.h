@@ -165,6 +165,7 @@ struct nl_run {
 	struct nl_fd_tap *std;          /* io.h: our stdout and stderr, for what passes through us */
 	struct nl_ids *ids;             /* event.h: trace, run, seq; NULL while nobody listens */
 	void (*say)(struct nl_run *, const char *text, size_t n);  /* a line for people; NULL drops it */
+	int spent;                      /* a descriptor whose close may sleep: closed once a command runs; 0: none */
 	unsigned mended;                /* bit n: descriptor n was closed when we started */
 	bool terminal;                  /* the terminal's foreground group is ours */
 	bool compat;                    /* called as the tool that we stand in for */

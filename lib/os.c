@@ -282,7 +282,7 @@ __attribute__((noinline)) static int os_lockwait(int fd, int type, int64_t byte,
 	uint64_t blocked;
 	int timer;
 	if (syscall(SYS_timer_create, CLOCK_MONOTONIC, &ev, &timer) < 0)
-		return -errno;
+		return errno == EAGAIN ? -ENOMEM : -errno;      // EAGAIN here is a limit of pending signals.
 	waiting.caught = 0, waiting.timed_out = 0, waiting.timer = timer;
 	uint64_t set = catch_signals(old);
 	if (span != NL_NEVER)

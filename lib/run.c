@@ -225,6 +225,13 @@ int nl_poll(struct nl_run *run, struct pollfd *p, unsigned n, nl_time until, sig
 	return stumble(run, until) == NL_WAKE_TIME ? NL_WAKE_TIME : NL_WAKE_IO;
 }
 
+void nl_close_spent(struct nl_run *run)
+{
+	if (run->spent > 0)
+		run->os->close(run->spent);
+	run->spent = 0;
+}
+
 struct nl_limit nl_limit(const struct nl_req *q)
 {
 	struct nl_limit first = q->limit;

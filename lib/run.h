@@ -62,6 +62,9 @@ enum nl_why nl_why_told(struct nl_run *);
  * until SIGCONT, unless nobody could continue it (an orphaned group). */
 void nl_pause(struct nl_run *, int sig);
 
+/* Closes run->spent, if there is one. */
+void nl_close_spent(struct nl_run *);
+
 /* The earliest of q's limits, idle ones included. */
 struct nl_limit nl_limit(const struct nl_req *);
 

@@ -229,7 +229,8 @@ int nl_state_lock(struct nl_state *s, struct nl_record *rec, nl_time span)
 		nl_state_unlock(s);
 		return -1;
 	}
-	if (rec->head.lock_ino != s->lock_ino && rec->head.lock_ino != 0)
+	s->relocked = rec->head.lock_ino != s->lock_ino && rec->head.lock_ino != 0;
+	if (s->relocked)
 		nl_state_note(s, NL_REPLACED, "its lock file was replaced: who held it before is not seen", "");
 	rec->head.lock_ino = s->lock_ino;
 	return 0;
@@ -252,6 +253,7 @@ int nl_state_write(struct nl_state *s, struct nl_record *rec)
 {
 	rec->head.sum = nl_state_sum(rec);
 	long r = s->run->os->pwrite(s->rec, rec, sizeof *rec, 0);
+	nl_swallow(s->run, (int)r);
 	return r == sizeof *rec ? 0 : nl_file_failed(s, "cannot be written", r < 0 ? r : -ENOSPC);
 }
 

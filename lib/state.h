@@ -87,6 +87,7 @@ struct nl_state {
 	uint8_t boot[16];               /* this boot; zeroes where unknown */
 	bool group;                     /* in a directory of mode 2770: files are 0660 */
 	bool locked;                    /* we hold the guard */
+	bool relocked;                  /* the record was made with another lock file: who holds bytes of that one is not seen */
 	uint64_t lock_ino;
 	uint64_t quarantined;           /* how many records were moved aside by us */
 	enum nl_trouble trouble;        /* of the last call that returned -1 */
