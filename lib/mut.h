@@ -32,6 +32,13 @@ enum {
 	MUT_OUR_MASK,                   /* a command starts with signals blocked */
 	MUT_OUR_SIGCHLD,                /* a command loses an ignored SIGCHLD */
 	MUT_CANCELLED_COUNTS,           /* a call that was cancelled is a failure of the service */
+	MUT_TICKET_OUTSIDE_GUARD,       /* one who arrives is overtaken before he is seen */
+	MUT_PREDECESSOR_ONLY,           /* the death of one in the middle of a queue lets another pass */
+	MUT_INDEX_NOT_COUNT,            /* a lowered limit admits one too many */
+	MUT_COUNTS_BY_RANGE,            /* so does a slot that was locked after one behind it */
+	MUT_UNLOCK_ALONE,               /* a slot that was given back wakes nobody */
+	MUT_LATE_WATCH,                 /* a slot that is given back between a look and the watch wakes nobody */
+	MUT_SLOT_NOT_INHERITED,         /* a command outlives its slot */
 	MUT_NO_GUARD,                   /* two write a record at once */
 	MUT_RAW_TEXT,                   /* text of users breaks an event's line */
 	MUT_UNTIL,                      /* a circuit is half-open a nanosecond late; in other profiles early */

@@ -54,7 +54,9 @@ _Static_assert(sizeof(struct nl_bulkhead) <= NL_BODY_MAX, "the format is frozen"
 enum {
 	NL_BH_SET = 1,                  /* not a fresh record: next, low and high hold */
 	NL_BH_MAX_GIVEN = 2, NL_BH_WAIT_GIVEN = 4, NL_BH_QUEUE_GIVEN = 8,      /* by the last caller's line */
+	NL_BH_FLAGS = 15,
 };
+enum nl_trouble nl_bulkhead_check(void *body, nl_time now);     /* as nl_kind.check */
 
 /* Who holds and who waits, by the locks; what the tables know of it is added,
  * pid 0 where that is nothing.  Returns how many there are and fills in the
@@ -64,14 +66,12 @@ struct nl_waiter_info { uint64_t ticket; int pid; unsigned uid; nl_time since; c
 unsigned nl_bulkhead_holders(struct nl_state *, const struct nl_record *, struct nl_holder_info *out, unsigned max);
 unsigned nl_bulkhead_waiters(struct nl_state *, const struct nl_record *, struct nl_waiter_info *out, unsigned max);
 
-/* What a call asks for.  limit() is asked at each look, with the record as it is then. */
+/* What a call asks for. */
 struct nl_ask {
-	unsigned (*limit)(const struct nl_svc *, const struct nl_record *);
-	const struct nl_svc *svc;
+	unsigned limit;                 /* most slots held, ours included: 1..NL_SLOTS */
 	nl_time wait;                   /* at most; 0: not at all */
 	unsigned queue;                 /* most that may wait already, 0: no bound */
 	uint32_t flags;                 /* NL_BH_*_GIVEN */
-	bool tree;                      /* --release tree */
 };
 
 enum nl_turn {
@@ -86,23 +86,30 @@ enum nl_turn {
 /* One call's place. */
 struct nl_place {
 	struct nl_state *state;         /* open; the caller's */
-	struct nl_ask ask;
+	const struct nl_svc *svc;       /* whose call it is */
+	/* Asked at each look, with the record as it is then; NULL: before the first. */
+	struct nl_ask (*asks)(const struct nl_svc *, const struct nl_record *);
+	bool tree;                      /* the slot is held as long as anybody has inherited it */
+	struct nl_ask ask;              /* as it was at the last look; so are the next four */
+	uint64_t low, next;             /* tickets that may be live: low <= n < next */
+	uint64_t gen;                   /* cfg of the record */
+	unsigned active;                /* slots held, ours included */
 	nl_time since, waited;
-	uint64_t ticket, low;           /* while queued */
-	uint64_t gen;                   /* cfg of the record that it was admitted by */
-	unsigned slot, limit, active;   /* active: slots held, ours included; at the last look */
-	int fd;                         /* of the slot, CLOEXEC until nl_place_lend; -1 */
-	bool queued;
+	uint64_t ticket;
+	bool queued;                    /* ticket is ours */
+	unsigned slot;
+	int fd;                         /* of the slot, CLOEXEC until nl_place_lend; -1: none */
 	enum nl_why why;
 };
 
-/* Asks for a slot and waits for it.  now: when the call began. */
+/* Asks for a slot and waits for it.  now: when the call began.  The caller has
+ * set state, svc, asks and tree. */
 enum nl_turn nl_place_take(struct nl_place *, struct nl_run *, const struct nl_req *, nl_time now);
 /* Lets commands inherit the slot, on a high descriptor. */
 void nl_place_lend(struct nl_place *, struct nl_run *);
 /* Gives the slot back; active is then what is left. */
 void nl_place_leave(struct nl_place *, struct nl_run *);
 /* Live tickets, counted to 1000 of them. */
-unsigned nl_place_waiting(struct nl_place *, struct nl_run *);
+unsigned nl_place_waiting(struct nl_place *);
 
 #endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * queuelook.h - internal to the queue: what the locks of a bulkhead say.  s has
+ * its lock file open; what cannot be asked counts as held.
+ */
+#ifndef NL_QUEUELOOK_H
+#define NL_QUEUELOOK_H
+
+#include "queue.h"
+
+static inline int64_t nl_slot_byte(uint64_t n)
+{
+	return NL_BYTE_SLOT + (int64_t)n;
+}
+
+static inline int64_t nl_ticket_byte(uint64_t n)
+{
+	return NL_BYTE_TICKET + (int64_t)n;
+}
+
+/* Is any of the n bytes from first on held?  Which is the highest, counted from
+ * first, where one is? */
+bool nl_any_held(struct nl_state *, int64_t first, uint64_t n);
+uint64_t nl_highest_held(struct nl_state *, int64_t first, uint64_t n);
+
+/* Fills in what a fresh record does not know: there may be slots and tickets of
+ * those who used the one before it. */
+void nl_bulkhead_recover(struct nl_state *, struct nl_bulkhead *);
+
+unsigned nl_bulkhead_count(struct nl_state *, struct nl_bulkhead *);    /* held slots; lowers high */
+unsigned nl_bulkhead_queue(struct nl_state *, struct nl_bulkhead *, unsigned max);      /* live tickets, to max; raises low */
+
+#endif
