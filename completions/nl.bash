@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# bash: completes the options of the nl tools from "TOOL --complete", then whatever is
-# wrapped, by _command_offset of bash-completion where that is loaded.
+# bash: completes the options of the nl tools from "TOOL --complete", names of policies from
+# nl-ctl, then whatever is wrapped, by _command_offset of bash-completion where that is loaded.
 
 _nl() {
 	local tool=$1 cur=${COMP_WORDS[COMP_CWORD]} operands=0 options=1 arg='' line word last i j
@@ -17,7 +17,7 @@ _nl() {
 			w+=("${COMP_WORDS[i]}") at+=("$i")
 		fi
 	done
-	[[ ${tool##*/} == nl-timeout ]] && operands=1
+	[[ ${tool##*/} == nl-@(timeout|breaker|bulkhead) ]] && operands=1
 	last=$((${#w[@]} - 1))
 	for ((i = 1; i < last; i++)); do                # up to the command
 		word=${w[i]}
@@ -57,8 +57,9 @@ _nl() {
 		mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur")
 	elif ((i == last && options)) && [[ $word == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "${!takes[*]}" -- "$cur")
-	elif ((i == last && operands > 0)); then
-		return
+	elif ((i == last && operands > 0)); then        # a policy that is there already
+		[[ ${tool##*/} == nl-timeout ]] && return
+		mapfile -t COMPREPLY < <(compgen -W "$(nl-ctl list --names "${tool##*nl-}" 2>/dev/null)" -- "$cur")
 	elif declare -F _command_offset >/dev/null; then
 		_command_offset "${at[i]}"
 	elif ((i == last)); then
@@ -67,4 +68,4 @@ _nl() {
 		compopt -o default
 	fi
 }
-complete -F _nl nl-retry nl-timeout
+complete -F _nl nl-retry nl-timeout nl-breaker nl-bulkhead

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-# fish: completes the options of the nl tools from "TOOL --complete", then whatever is wrapped.
+# fish: completes the options of the nl tools from "TOOL --complete", names of policies
+# from nl-ctl, then whatever is wrapped.
 
 function __nl_complete
     set -l words (commandline -opc)
     set -l cur (commandline -ct)
     set -l tool $words[1]
     set -l operands 0
-    string match -q '*nl-timeout' -- $tool; and set operands 1
+    string match -qr 'nl-(timeout|breaker|bulkhead)$' -- $tool; and set operands 1
     set -l options 1
     set -l table ($tool --complete 2>/dev/null)
     set -l wants # the option that waits for its argument
@@ -54,6 +55,8 @@ function __nl_complete
         string replace -r -- '^(\S+?)=?\t[^\t]*\t' '$1\t' $table
     else if test $operands = 0
         complete -C "$cur"
+    else if string match -qr 'nl-b[a-z]+$' -- $tool
+        nl-ctl list --names (string replace -r '.*nl-' '' -- $tool) 2>/dev/null
     end
 end
-complete -c nl-retry -c nl-timeout -f -a '(__nl_complete)'
+complete -c nl-retry -c nl-timeout -c nl-breaker -c nl-bulkhead -f -a '(__nl_complete)'

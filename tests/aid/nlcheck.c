@@ -30,7 +30,7 @@ enum form { ONE, TIME, EVENT, SEV, POLICY, NAME, KIND, TRACE, ID, NUMBER, FROM_1
             CLOSED, PART, SPANS, ERRS, FULL, TOKENS, BY, FORMS };
 
 #define ERR_WORDS "exit_[0-9]{1,3}|signal_[A-Z0-9+-]+|timeout|rejected|spawn|deadline"
-#define ERR_COUNT "\"(" ERR_WORDS "|other)\":[1-9][0-9]*"
+#define ERR_COUNT "\"(" ERR_WORDS "|others)\":[1-9][0-9]*"
 
 /* What a value must be: its JSON type, its text (a string's unescaped), and at
  * most so many characters; 0: any number.  (A bound in a pattern is slow to compile.) */
