@@ -16,6 +16,7 @@
 #include "mut.h"
 #include "opt.h"
 #include "run.h"
+#include "simulate.h"
 #include "state.h"
 
 #include <errno.h>
@@ -35,6 +36,7 @@ struct breaker {
 	struct nl_exit status;
 	struct nl_word on_state_error, semantics;
 	const char *on_change;
+	bool simulate;
 };
 
 static const struct nl_opt options[] = {
@@ -58,6 +60,7 @@ static const struct nl_opt options[] = {
 	NL_OPT(0, "on-state-error", struct breaker, on_state_error, "run|fail", "what to do when its state cannot be used", "run"),
 	NL_OPT(0, "semantics", struct breaker, semantics, "ninelives|resilience4j|gobreaker", "whose rules to follow", "ninelives"),
 	NL_OPT(0, "on-change", struct breaker, on_change, "COMMAND", "run by sh when it opens, is tried or closes", NULL),
+	NL_OPT(0, "simulate", struct breaker, simulate, NULL, "answer operations on stdin, as JSON, and run nothing", NULL),
 	{ 0 }
 };
 
@@ -77,6 +80,9 @@ static int breaker_init(struct nl_svc *svc, char ***argv, struct nl_err *err)
 		return nl_fail(err, "--open-factor: must not be less than 1");
 	if (b->probes.n > NL_SLOTS)
 		return nl_fail(err, "--probes: at most %d", NL_SLOTS);
+	svc->prints = b->simulate;
+	if (b->simulate)
+		return **argv ? nl_fail(err, "--simulate: takes no operand") : 0;
 	if (!**argv)
 		return nl_fail(err, "missing NAME");
 	if (nl_parse_name(**argv, &svc->name, &why) < 0)
@@ -346,6 +352,8 @@ static struct nl_outcome breaker_call(struct nl_svc *svc, struct nl_run *run, st
 {
 	struct call c = { .b = (struct breaker *)svc, .run = run, .lease = -1 };
 	enum nl_why why = NL_RAN;
+	if (c.b->simulate)
+		return nl_simulate(run, &q);
 	c.of = nl_span_open(svc, run, &q);
 	c.q = &q;
 	nl_time began = q.now ? q.now : nl_now(run);
