@@ -83,6 +83,7 @@ struct nl_state {
 	struct nl_run *run;
 	const struct nl_kind *kind;
 	char name[NL_NAME_MAX + 1];
+	uint32_t dir_uid, dir_gid;
 	int dir, rec, lock;             /* directory of the kind, record, lock file (CLOEXEC); -1 */
 	uint8_t boot[16];               /* this boot; zeroes where unknown */
 	bool group;                     /* in a directory of mode 2770: files are 0660 */

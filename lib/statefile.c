@@ -64,10 +64,8 @@ static int open_in(const struct nl_state *s, const char *name, int flags, unsign
 /* 0 and the file's number when it may be trusted. */
 static int vet(struct nl_state *s, int fd, uint64_t *ino, uint64_t *size)
 {
-	struct statx st, dir = { .stx_uid = 0 };
+	struct statx st = { .stx_uid = 0 };
 	long r = s->run->os->syscall(SYS_statx, fd, (long)"", AT_EMPTY_PATH, STATX_BASIC_STATS, (long)&st, 0);
-	if (r == 0)
-		r = s->run->os->syscall(SYS_statx, s->dir, (long)"", AT_EMPTY_PATH, STATX_BASIC_STATS, (long)&dir, 0);
 	if (r < 0)
 		return nl_file_failed(s, "cannot be examined", r);
 	unsigned euid = (unsigned)s->run->os->syscall(SYS_geteuid, 0, 0, 0, 0, 0, 0);
@@ -77,8 +75,8 @@ static int vet(struct nl_state *s, int fd, uint64_t *ino, uint64_t *size)
 	if (st.stx_nlink > 1)
 		return nl_state_trouble(s, NL_UNSAFE, "has another name", "");
 	snprintf(text, sizeof text, "uid %u, mode %04o", st.stx_uid, st.stx_mode & 07777u);
-	bool ours = st.stx_uid == euid || st.stx_uid == 0 || st.stx_uid == dir.stx_uid;
-	if (s->group ? st.stx_gid != dir.stx_gid || st.stx_mode & 07 : !ours || st.stx_mode & 077)
+	bool ours = st.stx_uid == euid || st.stx_uid == 0 || st.stx_uid == s->dir_uid;
+	if (s->group ? st.stx_gid != s->dir_gid || st.stx_mode & 07 : !ours || st.stx_mode & 077)
 		return nl_state_trouble(s, NL_UNSAFE, s->group ? "is not the group's alone" : "is not ours alone", text);
 	*ino = st.stx_ino, *size = st.stx_size;
 	return 0;
@@ -236,6 +234,7 @@ int nl_file_dir(struct nl_state *s, int root, enum nl_make make)
 		e = os->syscall(SYS_statx, s->dir, (long)"", AT_EMPTY_PATH, STATX_BASIC_STATS, (long)&st, 0);
 	if (e < 0)
 		return nl_file_failed(s, "its directory cannot be examined", e);
+	s->dir_uid = st.stx_uid, s->dir_gid = st.stx_gid;
 	if (s->group ? st.stx_gid != up.stx_gid || st.stx_mode & 07 : st.stx_uid != up.stx_uid || st.stx_mode & 022)
 		return nl_state_trouble(s, NL_UNSAFE, "its directory may be written by others", "");
 	return 0;
