@@ -183,8 +183,8 @@ struct nl_circuit_step nl_circuit_step(const struct nl_circuit_cfg *cfg, struct 
 struct nl_circuit_counts { struct nl_tally n; int64_t fail_ppm, slow_ppm; };
 struct nl_circuit_counts nl_circuit_counts(const struct nl_circuit_cfg *, const struct nl_circuit *, nl_time now);
 
-/* What made it what it is: "5 consecutive failures", "12 of 20 calls failed
- * (limit 50 %)", "a probe failed", "forced by uid 0"; "" when closed.
+/* What made it what it is: "5 consecutive failures", "12 of 20 calls failed,
+ * limit 50 %", "a probe failed", "forced by uid 0"; "" when closed.
  * nl_circuit_why is that with its evidence: "5 consecutive failures (exit 2 ×4,
  * timeout ×1)".  Both are cut at a character. */
 void nl_circuit_cause(const struct nl_circuit *, char *buf, size_t size);

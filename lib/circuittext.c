@@ -10,19 +10,31 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Text that does not fit ends before the character that would be cut. */
-static void put(char *buf, size_t size, const char *text)
+/* Text into a buffer that may be too small for it: it ends before the first
+ * character that would be cut. */
+struct text { char *buf; size_t size, n; bool cut; };
+
+static struct text begin(char *buf, size_t size)
 {
-	size_t n = strlen(buf), more = strlen(text);
-	if (!size || n + 1 >= size)
+	if (size)
+		buf[0] = '\0';
+	return (struct text){ .buf = buf, .size = size, .cut = size == 0 };
+}
+
+static void put(struct text *t, const char *more)
+{
+	size_t n = strlen(more);
+	if (t->cut)
 		return;
-	if (more > size - 1 - n) {
-		more = size - 1 - n;
-		while (more && ((unsigned char)text[more] & 0xc0) == 0x80)
-			more--;
+	if (n > t->size - 1 - t->n) {
+		n = t->size - 1 - t->n;
+		while (n && ((unsigned char)more[n] & 0xc0) == 0x80)
+			n--;
+		t->cut = true;
 	}
-	memcpy(buf + n, text, more);
-	buf[n + more] = '\0';
+	memcpy(t->buf + t->n, more, n);
+	t->n += n;
+	t->buf[t->n] = '\0';
 }
 
 static void percent(uint32_t ppm, char buf[16])
@@ -34,7 +46,7 @@ static void percent(uint32_t ppm, char buf[16])
 		buf[n - 1] = '\0';
 }
 
-void nl_circuit_cause(const struct nl_circuit *c, char *buf, size_t size)
+static void put_cause(struct text *out, const struct nl_circuit *c)
 {
 	const struct nl_circuit_trip *t = &c->trip;
 	char text[96] = "", limit[16];
@@ -44,49 +56,61 @@ void nl_circuit_cause(const struct nl_circuit *c, char *buf, size_t size)
 	else if (c->state == NL_DISABLED)
 		snprintf(text, sizeof text, "disabled by uid %u", c->forced_uid);
 	else if (c->state == NL_CLOSED)
-		text[0] = '\0';
+		return;
 	else if (t->reason == NL_WHY_CONSECUTIVE)
 		snprintf(text, sizeof text, t->streak == 1 ? "%u failure" : "%u consecutive failures", t->streak);
 	else if (t->reason == NL_WHY_RATE)
-		snprintf(text, sizeof text, "%u of %u calls failed (limit %s %%)", t->n.fails, t->n.calls, limit);
+		snprintf(text, sizeof text, "%u of %u calls failed, limit %s %%", t->n.fails, t->n.calls, limit);
 	else if (t->reason == NL_WHY_SLOW)
-		snprintf(text, sizeof text, "%u of %u calls were slow (limit %s %%)", t->n.slows, t->n.calls, limit);
+		snprintf(text, sizeof text, "%u of %u calls were slow, limit %s %%", t->n.slows, t->n.calls, limit);
 	else if (t->reason == NL_WHY_PROBE)
 		snprintf(text, sizeof text, t->n.fails ? "a probe failed" : "a probe was slow");
-	if (size)
-		buf[0] = '\0';
-	put(buf, size, text);
+	put(out, text);
+}
+
+/* The most frequent first, others last. */
+static void put_evidence(struct text *out, const struct nl_circuit_err errs[NL_CIRCUIT_ERRS])
+{
+	char what[32], item[64];
+	unsigned last = NL_CIRCUIT_ERRS - 1, told = 0;
+	for (unsigned k = 0; k <= last; k++) {
+		unsigned best = last;
+		for (unsigned i = 0; i < last; i++)
+			if (errs[i].count && !(told >> i & 1) && (best == last || errs[i].count > errs[best].count))
+				best = i;
+		if (!errs[best].count || told >> best & 1)
+			return;
+		snprintf(item, sizeof item, "%s%s ×%u", told ? ", " : "",
+		         best == last ? "others" : nl_outcome_text((struct nl_outcome){ errs[best].ws, NL_RAN }, what), errs[best].count);
+		put(out, item);
+		told |= 1u << best;
+	}
+}
+
+void nl_circuit_cause(const struct nl_circuit *c, char *buf, size_t size)
+{
+	struct text t = begin(buf, size);
+	put_cause(&t, c);
 }
 
 void nl_circuit_evidence(const struct nl_circuit_err errs[NL_CIRCUIT_ERRS], char *buf, size_t size)
 {
-	char what[32], item[64];
-	bool first = true;
-	if (size)
-		buf[0] = '\0';
-	for (unsigned i = 0; i < NL_CIRCUIT_ERRS; i++) {
-		if (!errs[i].count)
-			continue;
-		bool other = i == NL_CIRCUIT_ERRS - 1;
-		snprintf(item, sizeof item, "%s%s ×%u", first ? "" : ", ",
-		         other ? "others" : nl_outcome_text((struct nl_outcome){ errs[i].ws, NL_RAN }, what), errs[i].count);
-		put(buf, size, item);
-		first = false;
-	}
+	struct text t = begin(buf, size);
+	put_evidence(&t, errs);
 }
 
 void nl_circuit_why(const struct nl_circuit *c, char *buf, size_t size)
 {
-	char evidence[256];
-	nl_circuit_cause(c, buf, size);
-	if (c->state != NL_OPEN && c->state != NL_HALF_OPEN)
+	struct text t = begin(buf, size);
+	bool any = false;
+	put_cause(&t, c);
+	for (unsigned i = 0; i < NL_CIRCUIT_ERRS; i++)
+		any = any || c->trip.errs[i].count;
+	if (!any || (c->state != NL_OPEN && c->state != NL_HALF_OPEN))
 		return;
-	nl_circuit_evidence(c->trip.errs, evidence, sizeof evidence);
-	if (!evidence[0])
-		return;
-	put(buf, size, " (");
-	put(buf, size, evidence);
-	put(buf, size, ")");
+	put(&t, " (");
+	put_evidence(&t, c->trip.errs);
+	put(&t, ")");
 }
 
 static bool is_cfg_sane(const struct nl_circuit_cfg *cfg)

@@ -127,7 +127,7 @@ static int read_values(struct reader *r, double v[VALUES])
 	return 0;
 }
 
-static double or(double x, double absent)
+static double given(double x, double absent)
 {
 	return x < 0 ? absent : x;
 }
@@ -142,19 +142,19 @@ static int cfg_of_ours(struct reader *r, const double v[VALUES], int word)
 	if (!rates && (span || v[WINDOW] >= 0 || v[MIN] >= 0))
 		return nl_fail(r->err, "cfg: window and min are for rate or slow");
 	if (v[WINDOW] >= 0 || (rates && !span))
-		r->cfg->shape = (struct nl_shape){ NL_WINDOW_COUNT, (uint32_t)or(v[WINDOW], 100), 0 };
+		r->cfg->shape = (struct nl_shape){ NL_WINDOW_COUNT, (uint32_t)given(v[WINDOW], 100), 0 };
 	else if (span)
 		r->cfg->shape = nl_shape_of_span(span);
-	r->cfg->failures = (uint32_t)or(v[FAILURES], rates ? 0 : 5);
-	r->cfg->rate_ppm = ppm(or(v[RATE], 0));
-	r->cfg->slow_ppm = ppm(or(v[SLOW], 0));
-	r->cfg->slow_ns = nl_sim_ms(or(v[SLOW_MS], 0));
-	r->cfg->min_calls = (uint32_t)or(v[MIN], 10);
-	r->cfg->open_ns = nl_sim_ms(or(v[OPEN_MS], 10000));
-	r->cfg->open_max_ns = nl_sim_ms(or(v[OPEN_MAX_MS], 3600000));
-	r->cfg->factor_ppm = (uint64_t)(or(v[FACTOR], 1) * 1e6 + 0.5);
-	r->cfg->probes = (uint32_t)or(v[PROBES], 1);
-	r->cfg->close_after = (uint32_t)or(v[CLOSE_AFTER], 1);
+	r->cfg->failures = (uint32_t)given(v[FAILURES], rates ? 0 : 5);
+	r->cfg->rate_ppm = ppm(given(v[RATE], 0));
+	r->cfg->slow_ppm = ppm(given(v[SLOW], 0));
+	r->cfg->slow_ns = nl_sim_ms(given(v[SLOW_MS], 0));
+	r->cfg->min_calls = (uint32_t)given(v[MIN], 10);
+	r->cfg->open_ns = nl_sim_ms(given(v[OPEN_MS], 10000));
+	r->cfg->open_max_ns = nl_sim_ms(given(v[OPEN_MAX_MS], 3600000));
+	r->cfg->factor_ppm = (uint64_t)(given(v[FACTOR], 1) * 1e6 + 0.5);
+	r->cfg->probes = (uint32_t)given(v[PROBES], 1);
+	r->cfg->close_after = (uint32_t)given(v[CLOSE_AFTER], 1);
 	return 0;
 }
 
