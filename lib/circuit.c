@@ -15,7 +15,7 @@
 #define LEN(a) (sizeof(a) / sizeof *(a))
 #define OPEN_MAX (24 * 3600 * NL_SEC)
 
-_Static_assert(sizeof(struct nl_circuit) == 3056 && sizeof(struct nl_circuit) <= NL_BODY_MAX, "the format is frozen");
+_Static_assert(sizeof(struct nl_circuit) == 3064 && sizeof(struct nl_circuit) <= NL_BODY_MAX, "the format is frozen");
 _Static_assert(NL_WINDOW_CALLS < UINT16_MAX, "a bucket's kinds of failures must not be cut off before its calls");
 
 static const char *const states[] = {
