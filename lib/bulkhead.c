@@ -189,6 +189,7 @@ const struct nl_layer nl_bulkhead = {
 	.name = "bulkhead",
 	.usage = "[-m N] [-w DURATION] [-q N] [--release command|tree] [-E N] [--on-state-error run|fail] NAME COMMAND [ARG]...",
 	.about = "Run COMMAND when less than N others run that have the same NAME.",
+	.as = &nl_flock,
 	.opts = options,
 	.size = sizeof(struct bulkhead),
 	.init = bulkhead_init,

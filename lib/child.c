@@ -169,7 +169,7 @@ NL_COLD static void kill_all(struct child *c, nl_time now)
 {
 	const struct nl_os *os = c->run->os;
 	struct nl_proc list[TREE];
-	bool whole = c->kill != NL_KILL_COMMAND && !c->run->compat, first = !c->killed;
+	bool whole = c->kill != NL_KILL_COMMAND && c->run->compat != NL_AS_TIMEOUT, first = !c->killed;
 	if (first) {
 		c->killed = true;
 		c->give_up_at = nl_after(now, GIVE_UP);
@@ -238,7 +238,7 @@ NL_COLD static void expire(struct child *c, struct nl_limit limit, nl_time now)
 static void on_end_signal(struct child *c, int sig, bool theirs, nl_time now)
 {
 	struct nl_run *run = c->run;
-	if (run->compat && sig == SIGALRM && !c->stopping) {
+	if (run->compat == NL_AS_TIMEOUT && sig == SIGALRM && !c->stopping) {
 		hit_limit(c, c->q->limit, now);         // POSIX: ALRM may be how the limit is reached.
 		return;
 	}
@@ -249,7 +249,7 @@ static void on_end_signal(struct child *c, int sig, bool theirs, nl_time now)
 		c->why = nl_why_told(run);
 	if (theirs)
 		return;                 // The terminal has told the command itself.
-	if (stops || run->compat)
+	if (stops || run->compat == NL_AS_TIMEOUT)
 		stop(c, sig, now);
 	else
 		send(c, sig);
@@ -269,7 +269,7 @@ static void on_signal(struct child *c, const siginfo_t *si)
 		look(c);
 		return;
 	}
-	if (nl_signal_ignored(c->run, sig) && !(c->run->compat && sig == SIGALRM))
+	if (nl_signal_ignored(c->run, sig) && !(c->run->compat == NL_AS_TIMEOUT && sig == SIGALRM))
 		return;
 	switch (nl_signal_kind(sig)) {
 	case NL_SIGNAL_NOTHING:
@@ -411,6 +411,8 @@ struct nl_outcome nl_child(struct nl_run *run, const struct nl_req *q, struct nl
 	nl_close_spent(run);
 	if (c.pid < 0) {
 		spec->error = -c.pid;
+		if (spec->replace && spec->error != ENOMEM)
+			return (struct nl_outcome){ NL_EXIT(spec->error == ENOENT ? NL_EX_NOTFOUND : NL_EX_NOEXEC), NL_NOTRUN };
 		return (struct nl_outcome){ NL_EXIT(NL_EX_FAIL), run->stop_sig ? nl_why_told(run) : NL_NOTRUN };
 	}
 	c.group = spec->group;
@@ -421,7 +423,7 @@ struct nl_outcome nl_child(struct nl_run *run, const struct nl_req *q, struct nl
 		return (struct nl_outcome){ NL_EXIT(spec->error == ENOENT ? NL_EX_NOTFOUND : NL_EX_NOEXEC), NL_NOTRUN };
 	}
 	supervise(&c);
-	if (c.stopping && !c.lost && !run->compat && c.kill != NL_KILL_COMMAND)
+	if (c.stopping && !c.lost && run->compat != NL_AS_TIMEOUT && c.kill != NL_KILL_COMMAND)
 		(c.blind && run->pid == 1 ? finish_as_init : finish)(&c);
 	if (!c.reaped && !c.lost)
 		reap(&c);

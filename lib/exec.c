@@ -121,6 +121,7 @@ static struct nl_spawn command(struct nl_run *run, const struct nl_req *q, char 
 		.group = !run->terminal && !q->stop.shared,
 		.deathsig = q->stop.deathsig ? q->stop.deathsig : SIGKILL,
 		.parent = run->pid,
+		.replace = q->stop.replace,
 		.fd = { q->io.in, 1, 2 },
 	};
 }
@@ -139,8 +140,11 @@ static struct nl_span_of caller(const struct nl_req *q)
 
 static void say_not_run(struct nl_run *run, const struct nl_req *q, const struct nl_spawn *spec, struct nl_outcome o)
 {
-	nl_say(run, run->compat ? "failed to run command '%.200s': %s" : "cannot run '%.200s': %s", spec->argv[0],
-	       strerror(spec->error));
+	const char *why = strerror(spec->error);
+	if (run->compat == NL_AS_FLOCK)
+		nl_say(run, "failed to execute %.200s: %s", spec->argv[0], why);
+	else
+		nl_say(run, run->compat ? "failed to run command '%.200s': %s" : "cannot run '%.200s': %s", spec->argv[0], why);
 	if (nl_code(o.wstatus) == NL_EX_FAIL)
 		nl_degraded(run, caller(q), "spawn", strerror(spec->error));
 }

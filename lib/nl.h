@@ -78,6 +78,7 @@ struct nl_stop {
 	nl_time grace;                  /* from the first signal to SIGKILL: the shortest of all layers'; NL_NEVER: none */
 	enum nl_kill kill;              /* when we are told to stop */
 	bool shared;                    /* the command stays in our process group */
+	bool replace;                   /* it takes our place: no process of its own */
 	bool verbose;
 	int deathsig;                   /* sent to the command when we are SIGKILLed; 0: SIGKILL */
 	uint64_t dfl;                   /* signals, bit n-1, set to default in the command */
@@ -111,6 +112,9 @@ struct nl_req {
 	uint64_t parent;                /* of that call's own parent */
 };
 
+/* The tools that we stand in for, called by their names. */
+enum nl_compat { NL_OURSELVES, NL_AS_TIMEOUT, NL_AS_FLOCK };
+
 typedef struct nl_outcome nl_call(struct nl_svc *, struct nl_run *, struct nl_req);
 
 /* The type of a layer: one const object per policy. */
@@ -118,7 +122,9 @@ struct nl_layer {
 	const char *name;               /* "retry": the tool is nl-retry, the kind is retry */
 	const char *usage;              /* operands and options, one line, after the name */
 	const char *about;              /* one sentence */
-	const char *gnu;                /* letters of the options of the tool that it stands in for, or NULL */
+	const struct nl_layer *as;      /* the layer that it is when called by that one's name alone, or NULL */
+	enum nl_compat compat;          /* the tool that it stands in for then */
+	const char *gnu;                /* which of its options that tool has, too, by their letters; NULL: all */
 	const struct nl_opt *opts;      /* opt.h */
 	size_t size;                    /* of the instance */
 	/* Takes the operands off *argv and checks options against each other. */
@@ -168,7 +174,7 @@ struct nl_run {
 	int spent;                      /* a descriptor whose close may sleep: closed once a command runs; 0: none */
 	unsigned mended;                /* bit n: descriptor n was closed when we started */
 	bool terminal;                  /* the terminal's foreground group is ours */
-	bool compat;                    /* called as the tool that we stand in for */
+	enum nl_compat compat;          /* called as that tool */
 	const char *tool;               /* our name in messages */
 };
 
@@ -193,7 +199,7 @@ void nl_say(struct nl_run *, const char *fmt, ...) __attribute__((format(printf,
 #define NL_EXIT(n) ((n) << 8)           /* as if the command had called exit(n) */
 int nl_code(int wstatus);               /* $? of a shell: n, or 128 + signal */
 
-extern const struct nl_layer nl_retry, nl_timeout, nl_breaker, nl_bulkhead;
+extern const struct nl_layer nl_retry, nl_timeout, nl_breaker, nl_bulkhead, nl_flock;
 
 /* main() of every tool. */
 int nl_main(const struct nl_layer *, int argc, char **argv);

@@ -49,14 +49,16 @@ bool nl_opt_is_live(const struct nl_opt *o)
 
 static bool takes_value(const struct nl_opt *o)
 {
-	return o->type != NL_FLAG && o->type != NL_ACTION;
+	return o->type != NL_FLAG && o->type != NL_PICK && o->type != NL_ACTION;
 }
 
 bool nl_opt_is_gnu(const struct nl_layer *layer, const struct nl_opt *o)
 {
 	if (o->type == NL_ACTION)
 		return o->help;
-	return layer->gnu && o->letter && strchr(layer->gnu, o->letter);
+	if (!layer->gnu)
+		return o < nl_opt_common || o >= nl_opt_common + COMMON_END;
+	return o->letter && strchr(layer->gnu, o->letter);
 }
 
 /* One command line being read. */
@@ -244,6 +246,9 @@ static int assign(struct nl_svc *svc, const struct nl_opt *o, const char *value,
 		return 0;
 	case NL_WINDOW:
 		return read_window(value, field, why);
+	case NL_PICK:
+		*(struct nl_word *)field = (struct nl_word){ o->pick, true };
+		return 0;
 	case NL_NAME:
 		return nl_parse_name(value, field, why);
 	case NL_STR:
@@ -303,7 +308,7 @@ static enum nl_opt_result read_letters(struct reader *r, const char *p)
 		const struct nl_opt *o = NULL;
 		char letter = *p++;
 		while ((o = nl_opt_next(r->svc->layer, o))) {
-			bool ours = r->gnu && (o->type == NL_ACTION || !nl_opt_is_gnu(r->svc->layer, o));
+			bool ours = r->gnu && ((o->type == NL_ACTION && r->svc->layer->gnu) || !nl_opt_is_gnu(r->svc->layer, o));
 			if (o->letter == letter && !ours)
 				break;
 		}

@@ -27,11 +27,12 @@ struct nl_window { unsigned calls; nl_time span; bool given; };
 /* One word of a list, for --stdin, --kill and the like. */
 struct nl_word { unsigned char index; bool given; };
 
-/* NL_NAME is a string that nl_parse_name accepts; NL_ACTION has no field, its
+/* NL_NAME is a string that nl_parse_name accepts; NL_PICK, without a value, makes
+ * its nl_word the option's pick; NL_ACTION has no field, its
  * offset is the enum nl_opt_result that it makes nl_opt_parse return. */
 enum nl_opt_type {
 	NL_FLAG, NL_NUM, NL_SPAN, NL_SEED, NL_STR, NL_SIGNAL, NL_CODES, NL_BACKOFF, NL_JITTER, NL_WORD,
-	NL_REAL, NL_PCT, NL_EXITCODE, NL_WINDOW, NL_NAME, NL_ACTION,
+	NL_REAL, NL_PCT, NL_EXITCODE, NL_WINDOW, NL_NAME, NL_PICK, NL_ACTION,
 };
 
 struct nl_opt {
@@ -43,6 +44,7 @@ struct nl_opt {
 	const char *help;               /* one line, no full stop; NULL: hidden */
 	const char *def;                /* default in words, NULL: none */
 	bool secret;                    /* may hold user text: never in events */
+	unsigned char pick;             /* of NL_PICK */
 };
 
 /* The field's C type selects the parser; another type does not compile. */
@@ -51,7 +53,7 @@ struct nl_opt {
 	const char *: NL_STR, struct nl_sig: NL_SIGNAL, struct nl_codes: NL_CODES, struct nl_backoff: NL_BACKOFF, \
 	enum nl_jitter: NL_JITTER, struct nl_word: NL_WORD, struct nl_real: NL_REAL, struct nl_pct: NL_PCT, \
 	struct nl_exit: NL_EXITCODE, struct nl_window: NL_WINDOW), offsetof(T, member), arg, help, def, \
-	_Generic(((T *)0)->member, const char *: true, default: false) }
+	_Generic(((T *)0)->member, const char *: true, default: false), 0 }
 
 /* Options of every tool, kept in struct nl_svc. */
 extern const struct nl_opt nl_opt_common[];

@@ -158,6 +158,7 @@ static bool is_given(const struct nl_opt *o, const void *field)
 		return ((const struct nl_window *)field)->given;
 	case NL_STR:
 	case NL_NAME:
+	case NL_PICK:
 	case NL_ACTION:
 		break;
 	}
@@ -222,6 +223,7 @@ static void put_value(struct text *t, const struct nl_opt *o, const void *field)
 		break;
 	case NL_STR:
 	case NL_NAME:
+	case NL_PICK:
 	case NL_ACTION:
 		break;
 	}
@@ -330,7 +332,7 @@ size_t nl_opt_help(const struct nl_layer *layer, const char *tool, bool gnu, cha
 	puts_to(&t, "Usage: ");
 	puts_to(&t, tool);
 	puts_to(&t, " ");
-	(void)put_words(&t, t.n, t.n, gnu ? "[OPTION]... DURATION COMMAND [ARG]..." : layer->usage);
+	(void)put_words(&t, t.n, t.n, gnu && layer->gnu ? "[OPTION]... DURATION COMMAND [ARG]..." : layer->usage);
 	puts_to(&t, "\n");
 	(void)put_words(&t, 0, 0, layer->about);
 	puts_to(&t, "\n\n");

@@ -107,9 +107,9 @@ static void set_dispositions(const struct nl_spawn *s)
 /* Runs in the vforked child, on the parent's memory.  Returns only errors. */
 static int become(struct nl_spawn *s)
 {
-	if (s->deathsig && !MUTANT(NO_DEATHSIG))
+	if (s->deathsig && !s->replace && !MUTANT(NO_DEATHSIG))
 		prctl(PR_SET_PDEATHSIG, s->deathsig);   // Best effort: refused only by seccomp.
-	if (getppid() != s->parent && !MUTANT(ANY_PARENT))
+	if (!s->replace && getppid() != s->parent && !MUTANT(ANY_PARENT))
 		return ESRCH;                           // We died before the line above.
 	if (s->group && setpgid(0, 0) != 0)
 		s->group = false;
@@ -133,6 +133,10 @@ static int become(struct nl_spawn *s)
 static pid_t os_spawn(struct nl_spawn *s)
 {
 	s->error = 0;
+	if (s->replace) {
+		prctl(PR_SET_CHILD_SUBREAPER, 0);       // It would be the command's.
+		return -become(s);
+	}
 	pid_t pid = vfork();
 	if (pid == 0) {
 		s->error = become(s);

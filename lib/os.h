@@ -31,6 +31,7 @@ struct nl_spawn {
 	bool group;                     /* lead a process group of its own */
 	int deathsig;                   /* PR_SET_PDEATHSIG, or 0 */
 	pid_t parent;                   /* us: a child that finds another parent does not run */
+	bool replace;                   /* no child: this process becomes the command */
 	int error;                      /* out: errno of exec, 0 when it ran */
 };
 

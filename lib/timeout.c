@@ -182,6 +182,8 @@ const struct nl_layer nl_timeout = {
 	.usage = "[-fpv] [-k DURATION] [-s SIGNAL] [-i DURATION] [--kill group|tree] [--on-timeout COMMAND] "
 	         "DURATION COMMAND [ARG]...",
 	.about = "Stop COMMAND, and everything that it started, after DURATION.",
+	.as = &nl_timeout,
+	.compat = NL_AS_TIMEOUT,
 	.gnu = "fkpsv",
 	.opts = options,
 	.size = sizeof(struct timeout),

@@ -17,6 +17,7 @@
 #include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 static void say(struct nl_run *run, const char *text, size_t n)
@@ -25,17 +26,27 @@ static void say(struct nl_run *run, const char *text, size_t n)
 		nl_write_now(run, 2, text, n);  // What stderr cannot take now is lost, not waited for.
 }
 
-static int usage_error(const char *tool, bool gnu, const struct nl_err *err)
+/* Does the tool point to its help after this? */
+static bool has_hint(enum nl_compat as, const char *msg)
+{
+	static const char *const flock[] = { "invalid option", "unrecognized option", "option ", "not enough arguments" };
+	for (size_t i = 0; as == NL_AS_FLOCK && i < sizeof flock / sizeof *flock; i++)
+		if (!strncmp(msg, flock[i], strlen(flock[i])))
+			return true;
+	return as == NL_AS_TIMEOUT;
+}
+
+static int usage_error(const char *tool, enum nl_compat as, const struct nl_err *err)
 {
 	char text[512];
 	int n = snprintf(text, sizeof text, "%s: %s\n", tool, err->msg);
-	if (gnu && !strncmp(err->msg, "missing ", 8))
+	if (as == NL_AS_TIMEOUT && !strncmp(err->msg, "missing ", 8))
 		n = 0;
-	if (gnu)
+	if (has_hint(as, err->msg))
 		n += snprintf(text + n, sizeof text - (size_t)n, "Try '%s --help' for more information.\n", tool);
-	if (n > 0 && write(2, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1) < 0)
+	if (write(2, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1) < 0)
 		return NL_EX_FAIL;              // Nobody to tell.
-	return NL_EX_FAIL;
+	return as == NL_AS_FLOCK ? EX_USAGE : NL_EX_FAIL;
 }
 
 /* Each layer's sink: its own --events, or the one of the layer around it. */
@@ -89,38 +100,41 @@ int nl_main(const struct nl_layer *layer, int argc, char **argv)
 	const struct nl_layer *at = layer;
 	if (getauxval(AT_SECURE)) {             // Whoever calls would choose what runs with rights that are not theirs.
 		nl_fail(&err, "refuses to run set-user-ID or set-group-ID");
-		return usage_error("ninelives", false, &err);
+		return usage_error("ninelives", NL_OURSELVES, &err);
 	}
 	const char *fuse = getenv("NL_FUSE");
-	bool gnu = argc > 0 && layer == &nl_timeout && !strcmp(base(argv[0]), "timeout");
+	bool gnu = argc > 0 && layer->as && !strcmp(base(argv[0]), layer->as->name);
+	if (gnu)
+		layer = at = layer->as;
+	enum nl_compat as = gnu ? layer->compat : NL_OURSELVES;
 	enum nl_stack_way way = gnu ? NL_STACK_GNU : fuse && !strcmp(fuse, "0") ? NL_STACK_NESTED : NL_STACK_FUSED;
 	struct nl_room room;
 	room.used = 0;
 	struct nl_svc *stack = nl_stack(layer, argc > 0 ? argv + 1 : argv, way, &room, &at, &err);
 	char tool[32];
-	snprintf(tool, sizeof tool, gnu ? "timeout" : "nl-%s", at->name);
+	snprintf(tool, sizeof tool, gnu ? "%s" : "nl-%s", at->name);
 	if (!stack)
-		return usage_error(tool, gnu, &err);
+		return usage_error(tool, as, &err);
 
 	struct nl_run run;
 	struct nl_signals signals;
 	struct nl_ids ids = { .seq = 0 };
 	struct nl_fd_tap std[2];
 	char rest[2][NL_REST];
-	snprintf(tool, sizeof tool, gnu ? "timeout" : "nl-%s", layer->name);
+	snprintf(tool, sizeof tool, gnu ? "%s" : "nl-%s", layer->name);
 	int blocked = nl_run_open(&run, &signals, &nl_os_linux, environ, tool);
 	if (blocked < 0) {
 		nl_fail(&err, "cannot block signals: %s", strerror(-blocked));
-		return usage_error(tool, false, &err);
+		return usage_error(tool, NL_OURSELVES, &err);
 	}
-	run.compat = gnu, run.std = std, run.say = say;
+	run.compat = as, run.std = std, run.say = say;
 	nl_fd_tap_init(&std[0], 1, rest[0]);
 	nl_fd_tap_init(&std[1], 2, rest[1]);
 	for (int i = 0; i < 2; i++)             // A descriptor that was closed takes nothing, as it would for the command.
 		std[i].error = run.mended >> (i + 1) & 1 ? EBADF : 0;
 	int heard = gnu || stack->prints || !stack->layer->opts ? 0 : open_sinks(&run, stack, &err);
 	if (heard < 0)
-		return usage_error(tool, gnu, &err);
+		return usage_error(tool, as, &err);
 	if (heard) {
 		nl_ids_open(&run, &ids);
 		run.ids = &ids;
