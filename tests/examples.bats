@@ -8,6 +8,9 @@ load like
 
 examples=$BATS_TEST_DIRNAME/../examples
 
+# They start servers and compilers.
+setup_file() { export BATS_TEST_TIMEOUT=120; }
+
 prints() {
 	local out
 
@@ -19,6 +22,13 @@ prints() {
 @test "telemetry_basic.sh prints what it says" { prints telemetry_basic.sh; }
 @test "telemetry_composition.sh prints what it says" { prints telemetry_composition.sh; }
 @test "cron.sh prints what it says" { prints cron.sh; }
+
+@test "bulkhead_make.sh prints what it says" { prints bulkhead_make.sh; }
+@test "agent_tools.sh prints what it says" { prints agent_tools.sh; }
+@test "bulkhead_pg_dump.sh prints what it says" {
+	command -v pg_dump >/dev/null || skip 'no PostgreSQL client: apt-get install postgresql'
+	prints bulkhead_pg_dump.sh
+}
 
 @test "Every example is tested" {
 	for f in "$examples"/*.sh; do
