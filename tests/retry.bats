@@ -674,8 +674,8 @@ delays() {
 	wait_for 5 test -s how
 	[ "$(cat how)" = "exit 9" ]
 	rm how
-	start died how nl-retry -n 3 bash -c 'trap "exit 0" TERM; echo up; sleep 60 & wait' >out2
-	wait_for 5 test -s out2
+	start died how nl-retry -n 3 sigcount -q 15 log
+	wait_for 5 grep -qs ready log
 	kill -TERM "$(cat how.pid)"
 	wait_for 5 test -s how
 	[ "$(cat how)" = "exit 0" ]
