@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # tap.awk - judges one job: its TAP files, and rc, its exit status.  Prints a
-# line, and beneath it whatever failed; leaves "passed failed skipped" in
+# line, and beneath it whatever failed or was skipped; leaves "passed failed skipped" in
 # FILE.sum.  A plan that was not fulfilled, and a bad exit status without a
 # failed test, count as one failure.
 
@@ -9,9 +9,10 @@ FNR == 1 && sum == "" { sum = FILENAME ".sum" }
 /^1\.\.[0-9]+/ { plan += substr($1, 4); planned = 1 }
 /^ok [0-9]+/ {
 	show = 0
-	if (tolower($0) ~ /# skip/)
+	if (tolower($0) ~ /# skip/) {
 		skipped++
-	else
+		text = text "    " $0 "\n"
+	} else
 		passed++
 }
 /^not ok [0-9]+/ { show = 1; failed++ }
