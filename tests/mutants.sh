@@ -32,10 +32,19 @@ table() {
 	OUR_MASK            bats transparent.bats 'A command inherits signals'
 	OUR_SIGCHLD         bats transparent.bats 'SIGCHLD ignored at the start'
 	RAW_TEXT            policy
+	UNTIL               @/circuit_test
+	SLOW_AT             bats simulate.bats 'slow when it lasts longer'
+	RATE_ABOVE          @/circuit_libs_test
+	STALE_APPLIED       @/circuit_test
+	TRIPS_ON_SUCCESS    @/circuit_libs_test
+	NO_GROWTH           bats simulate.bats 'open times grow by factor'
+	MIN_UNCLAMPED       @/circuit_test
+	HALF_BATCH          @/circuit_libs_test
 	EOF
 }
 
-# The library's own objects, but those that NAME is in.
+# build NAME COMMAND: all tools, and the unit programs that COMMAND names, of the
+# library's own objects but those that NAME is in.
 build() {
 	d=$out/$1
 	rm -rf "$d"
@@ -43,11 +52,14 @@ build() {
 	grep -l "MUTANT($1)" lib/*.c | while read -r c; do
 		$CC $FLAGS -UMUT -DMUT="MUT_$1" -c -o "$d/$(basename "$c" .c).o" "$c" || exit
 	done || return
-	for p in nl-retry nl-timeout; do
+	for c in bin/*.c; do
+		p=$(basename "$c" .c)
 		$CC $FLAGS -o "$d/bin/$p" "$O/obj/bin/$p.o" "$d"/*.o "$O/libninelives.a" $LINK || return
 	done
-	for p in policy_test faults_test; do
-		$CC $FLAGS -o "$d/$p" "$O/obj/tests/sim/$p.o" "$d"/*.o "$O/libfake.a" "$O/libninelives.a" $LINK || return
+	for c in tests/sim/*_test.c tests/unit/*_test.c; do
+		p=$(basename "$c" .c)
+		case "$2 " in *"@/$p "* | "${p%_test} ") ;; *) continue ;; esac
+		$CC $FLAGS -o "$d/$p" "$O/obj/${c%.c}.o" "$d"/*.o "$O/libfake.a" "$O/libninelives.a" $LINK || return
 	done
 }
 
@@ -71,7 +83,7 @@ try() {
 judge() {
 	name=$1 test=$2
 	mkdir -p "$out"
-	if ! build "$name" >"$out/$name.log" 2>&1; then
+	if ! build "$name" "$test" >"$out/$name.log" 2>&1; then
 		echo "BROKEN   $name: does not build, see $out/$name.log"
 		return 1
 	fi
@@ -100,7 +112,8 @@ if [ "${1-}" = --judge ]; then
 fi
 rm -rf "$out" "$O/unmutated"
 mkdir -p "$O/unmutated"
-ln -s ../bin ../unit/policy_test ../unit/faults_test "$O/unmutated"
+ln -s ../bin "$O/unmutated"
+for u in "$O"/unit/*_test; do ln -s "../unit/${u##*/}" "$O/unmutated"; done
 rows=$(table | awk '{ print $1 }')
 sed -n 's/^	MUT_\([A-Z_0-9]*\).*/\1/p' lib/mut.h | while read -r name; do
 	echo "$rows" | grep -qx "$name" || { echo "no test for $name"; exit 1; }
