@@ -40,9 +40,9 @@ static void put(struct text *t, const char *more)
 static void percent(uint32_t ppm, char buf[16])
 {
 	int n = snprintf(buf, 16, "%u.%04u", ppm / 10000, ppm % 10000);
-	while (n > 0 && buf[n - 1] == '0')
+	while (buf[n - 1] == '0')
 		buf[--n] = '\0';
-	if (n > 0 && buf[n - 1] == '.')
+	if (buf[n - 1] == '.')
 		buf[n - 1] = '\0';
 }
 

@@ -209,6 +209,10 @@ refused() {
 	refused 'line 1: cfg: b: no percentage' < <(input '{"half":1,"interval_ms":0,"bucket_ms":0,"timeout_ms":10,"trip":"ratio","a":1,"b":0}')
 }
 
+@test "Input that cannot be read is an error" {
+	refused 'stdin: Is a directory' </
+}
+
 @test "What was read before a wrong line has been answered" {
 	run -125 --separate-stderr nl-breaker --simulate < <(input A S oops)
 	[ "${#lines[@]}" -eq 3 ]

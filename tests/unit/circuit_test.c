@@ -220,6 +220,17 @@ static void check_windows(void)
 		struct nl_circuit_cfg cfg = { .shape = SECS(5), .min_calls = 99 };
 		CHECK(walk_from(&w, cfg, "@3000 S @1000 S @7999 #2 @8000 #0"));
 	}
+	TEST("a result of a bucket that cannot be counts nowhere") {
+		static const int64_t ages[] = { -1, 2, INT64_MAX, INT64_MIN };
+		struct walk w;
+		struct nl_circuit_cfg cfg = { .semantics = NL_SEM_GOBREAKER, .shape = SECS(5), .failures = 9, .probes = 1 };
+		for (size_t i = 0; i < LEN(ages); i++) {
+			CHECK(walk_from(&w, cfg, "+1500 A"));
+			struct nl_circuit_input in = { .event = NL_FAILURE, .now = w.now, .epoch = w.epoch, .age = ages[i] };
+			nl_circuit_step(&w.cfg, &w.c, &w.epoch, &in);
+			CHECK(w.c.n.fails == 0 && walk(&w, "fail !1"));
+		}
+	}
 	TEST("a span of time is seconds up to 60 of them, then 60 buckets; ten below a second") {
 		static const struct { nl_time span; uint32_t n; int64_t width; } spans[] = {
 			{ 1, 10, 1 }, { 99, 10, 10 }, { 500 * NL_MS, 10, 50 * NL_MS }, { NL_SEC, 1, NL_SEC }, { NL_SEC + 1, 2, NL_SEC },
@@ -373,6 +384,18 @@ static void check_words(void)
 		char buf[200];
 		nl_circuit_why(&w.c, buf, sizeof buf);
 		CHECK(strstr(buf, "exit 1 ×2") && strstr(buf, ", others ×3)"));
+	}
+	TEST("the most frequent kind of failure is named first") {
+		const struct nl_circuit_err errs[NL_CIRCUIT_ERRS] = { { NL_EXIT(1), 1 }, { NL_EXIT(2), 0 }, { NL_EXIT(3), 2 }, [7] = { -1, 5 } };
+		char buf[200];
+		nl_circuit_evidence(errs, buf, sizeof buf);
+		CHECK(!strcmp(buf, "exit 3 ×2, exit 1 ×1, others ×5"));
+		CHECK(walk_from(&w, (struct nl_circuit_cfg){ .failures = 3 }, "3F"));
+		nl_circuit_cause(&w.c, buf, sizeof buf);
+		CHECK(!strcmp(buf, "3 consecutive failures"));
+		w.c.trip.reason = NL_WHY_NONE;          // Never said by us.
+		nl_circuit_cause(&w.c, buf, sizeof buf);
+		CHECK(!*buf);
 	}
 	TEST("text is cut at a character, and an empty buffer is left alone") {
 		char buf[64], one[1] = { 'x' };
