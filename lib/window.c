@@ -155,14 +155,16 @@ bool nl_window_is_sane(const struct nl_circuit *c)
 		return false;
 	if (c->half_window > NL_WINDOW_CALLS || c->bucket < 0 || (cells && (c->head >= cells || c->n.calls > cells)))
 		return false;
-	if (cells) {
+	if (cells) {                            // Those in use are the first n.calls: it fills from 0, and then stays full.
+		unsigned all = 0;
 		for (uint32_t i = 0; i < c->n.calls; i++) {
-			uint8_t cell = c->w.cell[(c->head + cells - 1 - i) % cells];
-			if (cell >> KIND >= NL_CIRCUIT_ERRS)
-				return false;
-			add_tally(&sum, (struct nl_ended){ cell & FAILED, cell & SLOW, 0 });
+			uint8_t cell = c->w.cell[i];
+			sum.fails += cell & FAILED;
+			sum.slows += (cell & SLOW) / SLOW;
+			all |= cell;
 		}
-		return same(&sum, &c->n);
+		sum.calls = c->n.calls, sum.oks = c->n.calls - sum.fails;
+		return all >> KIND < NL_CIRCUIT_ERRS && same(&sum, &c->n) && (c->n.calls == cells || c->head == c->n.calls);
 	}
 	if (s->kind == NL_WINDOW_TIME) {
 		for (uint32_t i = 0; i < s->n; i++) {
