@@ -35,13 +35,12 @@ static void note(struct nl_place *p, const struct nl_record *rec)
 	p->gen = rec->head.cfg;
 }
 
-/* Under the guard: who holds the lock file that is no more is not seen.  One
- * call says so; the next finds the record made anew. */
-static enum nl_turn lost(struct nl_state *s, struct nl_record *rec)
+/* Under the guard: who holds bytes of a lock file that is no more is not seen.
+ * One call is refused for it; the next finds the record made anew. */
+static enum nl_turn begin_anew(struct nl_state *s, struct nl_record *rec)
 {
 	memset(rec->body, 0, sizeof rec->body);
 	(void)nl_state_write(s, rec);           // A failure is noted, and met again by the next.
-	nl_state_unlock(s);
 	s->trouble = NL_REPLACED;
 	return NL_TURN_TROUBLE;
 }
@@ -66,8 +65,6 @@ static enum nl_turn guard(struct nl_place *p, struct nl_run *run, const struct n
 	}
 	if (nl_now(run) - first < NL_GUARD_SPAN)
 		s->notes &= notes | ~(1u << NL_BUSY);   // Others work too: no trouble.
-	if (s->relocked)
-		return lost(s, rec);
 	nl_bulkhead_recover(s, body(rec));
 	p->ask = p->asks(p->svc, rec);
 	return NL_TURN_OURS;
@@ -162,7 +159,9 @@ NL_COLD static enum nl_turn arrive(struct nl_place *p, struct nl_run *run, const
 	struct nl_bulkhead *b = body(&rec);
 	unsigned waiting = nl_bulkhead_queue(s, b, p->ask.queue ? p->ask.queue : 1);
 	turn = NL_TURN_FULL;
-	if (waiting == 0)
+	if (s->relocked)
+		turn = begin_anew(s, &rec);
+	else if (waiting == 0)
 		turn = try_slot(p, run, &rec);
 	else
 		p->active = nl_bulkhead_count(s, b);
@@ -211,7 +210,7 @@ NL_COLD static enum nl_turn look(struct nl_place *p, struct nl_run *run, const s
 	enum nl_turn turn = guard(p, run, q, &rec);
 	if (turn != NL_TURN_OURS)
 		return turn;
-	if (p->state->lock_ino != ino) {        // Our ticket was in another file.
+	if (p->state->relocked || p->state->lock_ino != ino) {  // Our ticket was in another file.
 		p->state->trouble = NL_REPLACED;
 		turn = NL_TURN_TROUBLE;
 	} else {

@@ -52,7 +52,7 @@ struct nl_bulkhead {
 _Static_assert(sizeof(struct nl_bulkhead) == 40 + NL_HOLDERS * 32 + NL_WAITERS * 32, "the format is frozen");
 _Static_assert(sizeof(struct nl_bulkhead) <= NL_BODY_MAX, "the format is frozen");
 enum {
-	NL_BH_SET = 1,                  /* not a fresh record: next, low and high hold */
+	NL_BH_SET = 1,                  /* somebody has been admitted: limit, wait_ns, queue are his */
 	NL_BH_MAX_GIVEN = 2, NL_BH_WAIT_GIVEN = 4, NL_BH_QUEUE_GIVEN = 8,      /* by the last caller's line */
 	NL_BH_FLAGS = 15,
 };

@@ -49,17 +49,14 @@ static uint64_t lowest_held(struct nl_state *s, int64_t first, uint64_t n)
 
 void nl_bulkhead_recover(struct nl_state *s, struct nl_bulkhead *b)
 {
-	if (b->flags & NL_BH_SET)
-		return;
-	b->low = b->next = b->high = 0;
 	if (nl_any_held(s, nl_ticket_byte(0), TICKETS)) {
-		b->low = lowest_held(s, nl_ticket_byte(0), TICKETS);
-		b->next = nl_highest_held(s, nl_ticket_byte(0), TICKETS) + 1;
-		b->low = b->low < b->next ? b->low : b->next;
+		if (nl_any_held(s, nl_ticket_byte(b->next), TICKETS - b->next))
+			b->next += nl_highest_held(s, nl_ticket_byte(b->next), TICKETS - b->next) + 1;
+		if (nl_any_held(s, nl_ticket_byte(0), b->low))
+			b->low = lowest_held(s, nl_ticket_byte(0), b->low);
 	}
-	if (nl_any_held(s, nl_slot_byte(0), NL_SLOTS))
-		b->high = (uint32_t)nl_highest_held(s, nl_slot_byte(0), NL_SLOTS) + 1;
-	b->flags |= NL_BH_SET;
+	if (nl_any_held(s, nl_slot_byte(b->high), NL_SLOTS - b->high))
+		b->high += (uint32_t)nl_highest_held(s, nl_slot_byte(b->high), NL_SLOTS - b->high) + 1;
 }
 
 /* A wrong one: GETLK names any holder of a range, not the first. */
@@ -90,11 +87,9 @@ unsigned nl_bulkhead_queue(struct nl_state *s, struct nl_bulkhead *b, unsigned m
 		b->low = b->next;
 		return 0;
 	}
-	for (uint64_t t = b->low; t < b->next && n < max; t++) {
-		bool live = nl_any_held(s, nl_ticket_byte(t), 1);
-		n += live;
-		b->low += !live && t == b->low;
-	}
+	b->low += lowest_held(s, nl_ticket_byte(b->low), b->next - b->low);
+	for (uint64_t t = b->low; t < b->next && n < max; t++)
+		n += nl_any_held(s, nl_ticket_byte(t), 1);
 	return n;
 }
 
@@ -135,7 +130,7 @@ unsigned nl_bulkhead_waiters(struct nl_state *s, const struct nl_record *rec, st
 {
 	struct nl_bulkhead b;
 	unsigned n = 0;
-	if (!ready(s, rec, &b) || !nl_any_held(s, nl_ticket_byte(b.low), b.next - b.low))
+	if (!ready(s, rec, &b) || !nl_bulkhead_queue(s, &b, 1))
 		return 0;
 	for (uint64_t t = b.low; t < b.next; t++) {
 		if (!nl_any_held(s, nl_ticket_byte(t), 1))

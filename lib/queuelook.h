@@ -23,8 +23,8 @@ static inline int64_t nl_ticket_byte(uint64_t n)
 bool nl_any_held(struct nl_state *, int64_t first, uint64_t n);
 uint64_t nl_highest_held(struct nl_state *, int64_t first, uint64_t n);
 
-/* Fills in what a fresh record does not know: there may be slots and tickets of
- * those who used the one before it. */
+/* Widens bounds that do not hold, for the record may be another than the one
+ * that those used who hold slots and tickets. */
 void nl_bulkhead_recover(struct nl_state *, struct nl_bulkhead *);
 
 unsigned nl_bulkhead_count(struct nl_state *, struct nl_bulkhead *);    /* held slots; lowers high */
