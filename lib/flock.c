@@ -40,7 +40,7 @@ struct flocker {
 	char *sh[4];
 };
 
-#define PICK(l, n, v, h) { .letter = l, .name = n, .type = NL_PICK, .offset = offsetof(struct flocker, type), .help = h, .pick = v }
+#define PICK(l, n, v, h) { .letter = (l), .name = (n), .type = NL_PICK, .offset = offsetof(struct flocker, type), .help = (h), .pick = (v) }
 
 static const struct nl_opt options[] = {
 	PICK('s', "shared", SHARED, "get a shared lock"),

@@ -7,10 +7,9 @@
 bats_require_minimum_version 1.5.0
 load helper
 
-# With the thousand of the last test.
-BATS_TEST_TIMEOUT=120
+case ${BATS_TEST_NAME-} in *thousand*) export BATS_TEST_TIMEOUT=120 ;; esac
 
-# hold N NL-BULKHEAD-ARGS: command N runs until let N; its wrapper is ${pids[N]}.
+# hold N NL-BULKHEAD-ARGS: command N runs until let_go N; its wrapper is ${pids[N]}.
 hold() {
 	local n=$1
 
@@ -21,7 +20,7 @@ hold() {
 	wait_for 10 test -s "in.$n"
 }
 
-let() {
+let_go() {
 	echo >"go.$1"
 	wait "${pids[$1]}"
 }
@@ -88,9 +87,9 @@ teardown() {
 	grep -q '"event":"nl.request.failure".*"exit":75,"err":"rejected"' "$NL_EVENTS"
 	run --separate-stderr env NL_EVENTS=human nl-bulkhead -m 2 x true
 	[ "${stderr_lines[0]}" = "nl-bulkhead: x is full: 2 of 2, 0 waiting" ]
-	let 1
+	let_go 1
 	nl-bulkhead -m 2 x true
-	let 2
+	let_go 2
 }
 
 @test "One command runs at once by default" {
@@ -99,7 +98,7 @@ teardown() {
 	[ "$status" -eq 75 ]
 	run nl-bulkhead other true
 	[ "$status" -eq 0 ]
-	let 1
+	let_go 1
 	nl-bulkhead x true
 }
 
@@ -113,7 +112,7 @@ teardown() {
 	[ "$status" -eq 9 ]
 	grep -q '"event":"nl.request.failure".*"exit":9,"err":"rejected"' "$NL_EVENTS"
 	[ ! -e ran ]
-	let 1
+	let_go 1
 	for n in 256 -1 x ''; do
 		run nl-bulkhead -E "$n" x true
 		[ "$status" -eq 125 ]
@@ -133,7 +132,7 @@ teardown() {
 	[ "$(field reason)" = timeout ]
 	[[ $(field waited_s) =~ ^0\.[3-9] ]]
 	queue 2 -w 60 x
-	let 1
+	let_go 1
 	wait "${pids[2]}"
 	[ "$(cat order)" = 2 ]
 }
@@ -144,7 +143,7 @@ teardown() {
 	run nl-bulkhead -q 5 -w 0 x true
 	[ "$status" -eq 75 ]
 	[ "$(field reason)" = saturated ]
-	let 1
+	let_go 1
 }
 
 @test "Who waits is served in order of arrival" {
@@ -152,7 +151,7 @@ teardown() {
 	for n in 2 3 4 5 6 7 8 9; do
 		queue $n x
 	done
-	let 1
+	let_go 1
 	wait "${pids[@]:2}"
 	[ "$(tr '\n' ' ' <order)" = "2 3 4 5 6 7 8 9 " ]
 }
@@ -166,7 +165,7 @@ teardown() {
 	wait_for 20 one
 	queue 3 x
 	wait_for 20 has_tickets x 2
-	let 1
+	let_go 1
 	wait "$slow" "${pids[3]}"
 	[ "$(tr '\n' ' ' <order)" = "2 3 " ]
 }
@@ -175,7 +174,7 @@ teardown() {
 	hold 1 x
 	queue 2 x
 	kill -STOP "${pids[2]}"
-	let 1
+	let_go 1
 	run nl-bulkhead x true                 # The slot is free, but not for us.
 	[ "$status" -eq 75 ]
 	run nl-bulkhead -w 0.05 x true
@@ -202,7 +201,7 @@ teardown() {
 	start nl-bulkhead -q 3 x touch four
 	wait_for 5 has_tickets x 3
 	[ ! -e four ]
-	let 1
+	let_go 1
 	wait "$two" "$three" "$pid"
 	[ -e two ]
 	[ -e three ]
@@ -245,16 +244,18 @@ teardown() {
 		run nl-bulkhead -m "$n" x true
 		[ "$status" -eq 125 ]
 	done
-	for ((i = 1; i <= 30; i++)); do
-		hold $i -m inf x
+	mkfifo go
+	for ((i = 0; i < 100; i++)); do
+		nl-bulkhead -m inf x sh -c 'echo S >>log; read -r _ <go; :' 3>&- &
+		hundred+=($!)
 	done
-	[ "$(locked x 1000)" = 30 ]
-	run nl-bulkhead -m 30 x true
+	wait_for 15 sh -c '[ -e log ] && [ "$(wc -l <log)" -eq 100 ]'
+	[ "$(locked x 1000)" = 100 ]
+	run nl-bulkhead -m 100 x true
 	[ "$status" -eq 75 ]
 	nl-bulkhead -m 1000 x true
-	for ((i = 1; i <= 30; i++)); do
-		let $i
-	done
+	: >go
+	wait "${hundred[@]}"
 	[ "$(locked x 1000)" = 0 ]
 }
 
@@ -264,24 +265,27 @@ teardown() {
 	run nl-bulkhead -m 2 x true
 	[ "$status" -eq 75 ]
 	hold 3 -m 3 x
-	let 1
+	let_go 1
 	run nl-bulkhead -m 2 x true     # The first slot is free, but two are held.
 	[ "$status" -eq 75 ]
 	nl-bulkhead -m 3 x true
-	let 2
+	let_go 2
 	nl-bulkhead -m 2 x true
-	let 3
+	let_go 3
 }
 
 @test "A slot counts wherever it is, and in whatever order it was taken" {
-	hold 1 -m 2 x
-	hold 2 -m 2 x
-	let 1
-	hold 3 -m 2 x           # The first slot, locked later than the second.
-	run nl-bulkhead -m 2 x true
+	for n in 1 2 3 4; do
+		hold $n -m 4 x
+	done
+	let_go 1
+	let_go 2
+	hold 5 -m 4 x           # The first slot, locked later than those behind it.
+	run nl-bulkhead -m 3 x true
 	[ "$status" -eq 75 ]
-	let 2
-	let 3
+	let_go 3
+	let_go 4
+	let_go 5
 }
 
 @test "NAME has up to 64 letters, digits, dots, lines and dashes, and is an operand" {
@@ -327,7 +331,7 @@ teardown() {
 	queue 4 x
 	kills "${pids[2]}" TERM || :        # The first in line.
 	wait_for 5 has_tickets x 2
-	let 1
+	let_go 1
 	wait "${pids[3]}" "${pids[4]}"
 	[ "$(tr '\n' ' ' <order)" = "3 4 " ]
 }
@@ -344,7 +348,7 @@ teardown() {
 	# The first in line alone watches; whoever lost its predecessor waits on.
 	wait_for 5 sh -c "ls -l /proc/${pids[3]}/fd | grep -q inotify"
 	run ! sh -c "ls -l /proc/${pids[6]}/fd /proc/${pids[7]}/fd | grep inotify"
-	let 1
+	let_go 1
 	wait "${pids[3]}" "${pids[6]}" "${pids[7]}"
 	[ "$(tr '\n' ' ' <order)" = "3 6 7 " ]
 }
@@ -424,7 +428,7 @@ teardown() {
 	hold 1 x
 	start bash -c 'ulimit -n 16; exec nl-bulkhead -w inf x touch ran'
 	wait_for 5 has_tickets x 1
-	let 1
+	let_go 1
 	wait "$pid"
 	[ -e ran ]
 }
@@ -436,7 +440,7 @@ teardown() {
 	run nl-bulkhead x true
 	[ "$status" -eq 75 ]
 	nl-bulkhead -m 2 x true
-	let 1
+	let_go 1
 	nl-bulkhead x true
 	[ -z "$(reasons)" ]
 }
@@ -458,7 +462,7 @@ teardown() {
 	# It looks, and 600 ms pass before it can watch.
 	start strace -qq -o trace -e trace=inotify_init1 -e inject=inotify_init1:delay_enter=600000 nl-bulkhead -w 10 x touch ran
 	wait_for 5 has_tickets x 1
-	let 1
+	let_go 1
 	wait "$pid"
 	[ -e ran ]
 	grep -q inotify_init1 trace
@@ -468,7 +472,7 @@ teardown() {
 	hold 1 x
 	start strace -qq -o trace -e trace=inotify_init1 -e inject=inotify_init1:error=EMFILE nl-bulkhead -w inf x touch ran
 	wait_for 5 has_tickets x 1
-	let 1
+	let_go 1
 	wait "$pid"
 	[ -e ran ]
 	grep -q EMFILE trace
@@ -480,7 +484,7 @@ teardown() {
 	start strace -qq -o trace -e trace=timer_create -e inject=timer_create:error=EAGAIN nl-bulkhead -w inf x sh -c 'echo 3 >>order'
 	wait_for 5 has_tickets x 2
 	wait_for 5 grep -q EAGAIN trace
-	let 1
+	let_go 1
 	wait "${pids[2]}" "$pid"
 	[ "$(tr '\n' ' ' <order)" = "2 3 " ]
 	[ "$(wc -l <trace)" -lt 1000 ]
@@ -495,7 +499,7 @@ teardown() {
 	before=$(wakes)
 	nl-timeout 1 sleep 60 || :
 	[ "$(($(wakes) - before))" -le 1 ]
-	let 1
+	let_go 1
 	wait "${pids[2]}" "${pids[3]}"
 }
 
@@ -535,7 +539,7 @@ teardown() {
 	done
 	[ ! -e ran ]
 	queue 3 x
-	let 1
+	let_go 1
 	wait "${pids[2]}" "${pids[3]}"
 	[ "$(tr '\n' ' ' <order)" = "2 3 " ]
 }
@@ -557,7 +561,7 @@ teardown() {
 		[ "$st" = 125 ]
 	done
 	[ ! -e order ]
-	let 1
+	let_go 1
 	[ "$(reasons | sort | uniq -c | tr -s ' ')" = " 4 replaced" ]
 	: >"$NL_EVENTS"
 	nl-bulkhead x true
@@ -612,7 +616,7 @@ teardown() {
 	hold 1 -m 2 x
 	export NL_EVENTS=${NL_EVENTS%@debug}
 	grep -q '"nl.bulkhead.acquired".*"active":1,"max":2,"queued":0,"waited_s":0.[0-9]*,"slot":0' "$NL_EVENTS"
-	let 1
+	let_go 1
 	grep -q '"nl.bulkhead.released".*"active":0,"max":2,"held_s":[0-9.]*,"slot":0' "$NL_EVENTS"
 	[ "$(grep -c '"event":"nl.request.success".*"policy":"x","kind":"bulkhead"' "$NL_EVENTS")" = 1 ]
 }
@@ -632,14 +636,13 @@ teardown() {
 	[ "$status" -eq 75 ]
 	NL_FUSE=0 run nl-bulkhead x nl-bulkhead y true
 	[ "$status" -eq 75 ]
-	let 1
+	let_go 1
 	nl-bulkhead x nl-bulkhead y true
 	run nl-bulkhead x nl-bulkhead x true
 	[ "$status" -eq 75 ]
 }
 
 @test "A slot that is given back is taken within milliseconds" {
-	exec 4<>times
 	for ((i = 0; i < 15; i++)); do
 		nl-bulkhead -w inf x bash -c 'echo S $EPOCHREALTIME >>log; until [ -e go.'$i' ]; do sleep 0.005; done; echo E $EPOCHREALTIME >>log' 3>&- &
 		all+=($!)
@@ -661,7 +664,7 @@ teardown() {
 	crowd=$pid
 	wait_for 100 test -e ready
 	[ "$(tickets x)" = 1000 ]
-	let 1
+	let_go 1
 	wait "$crowd"
 	cat said
 	read -r _ admitted _ inversions _ median mean _ _ failed <said
