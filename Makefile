@@ -60,7 +60,7 @@ env = NL_ROOT='$(CURDIR)' NL_BIN='$(CURDIR)/$O/bin' NL_AID='$(CURDIR)/$O/aid' NL
 	PATH='$(CURDIR)/$O/bin:$(CURDIR)/$O/aid':"$$PATH"
 
 .PHONY: all lib bin aid unit benches check check-all check-valgrind check-install coverage lint lint-files bench \
-	bench-gate profile sweep mutants fuzz json-diff coreutils-suite install uninstall dist clean musl-deps FORCE
+	bench-gate profile model sweep mutants fuzz json-diff coreutils-suite install uninstall dist clean musl-deps FORCE
 .PRECIOUS: $O/obj/%.o
 .DELETE_ON_ERROR:
 
@@ -127,6 +127,8 @@ bench bench-gate: bin aid benches
 	@for b in run state; do $(env) sh tests/bench/$$b $(if $(filter %-gate,$@),--gate) || exit; echo; done
 profile:
 	+@$(sub) VARIANT=release bin aid benches && $(subst $O/,build/release/,$(env)) sh tests/bench/profile
+model:
+	@tests/model/run
 sweep: bin aid
 	@$(env) sweep
 mutants: bin aid unit

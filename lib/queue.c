@@ -221,13 +221,13 @@ NL_COLD static enum nl_turn look(struct nl_place *p, struct nl_run *run, const s
 	return turn;
 }
 
-/* First in line.  A description that is closed by a death says so before its
- * locks are gone, so a look that finds nothing is repeated, ever later. */
+/* First in line.  A description that is closed says so before its locks are
+ * gone, perhaps before we watch: a look that finds nothing is repeated, ever later. */
 static enum nl_turn head(struct nl_place *p, struct nl_run *run, const struct nl_req *q)
 {
 	struct nl_watch watch = { -1 };
 	bool armed = false;
-	nl_time pause = NL_NEVER;
+	nl_time pause = MUTANT(LATE_WATCH) ? NL_NEVER : 2 * NL_MS;
 	enum nl_turn turn;
 	while ((turn = look(p, run, q)) == NL_TURN_FULL) {
 		if (!armed) {
