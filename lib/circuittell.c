@@ -51,7 +51,7 @@ static void add_errs(struct nl_event *e, const struct nl_circuit_err errs[NL_CIR
 	for (unsigned i = 0; i < NL_CIRCUIT_ERRS; i++) {
 		if (!errs[i].count)
 			continue;
-		const char *name = i == NL_CIRCUIT_ERRS - 1 ? "other" : nl_err_name((struct nl_outcome){ errs[i].ws, NL_RAN }, buf);
+		const char *name = i == NL_CIRCUIT_ERRS - 1 ? "others" : nl_err_name((struct nl_outcome){ errs[i].ws, NL_RAN }, buf);
 		nl_event_int(e, name ? name : "exit_0", errs[i].count);
 	}
 	nl_event_close_object(e, at);
