@@ -181,7 +181,8 @@ static struct nl_outcome bulkhead_call(struct nl_svc *svc, struct nl_run *run, s
 	}
 	nl_state_tell(&s, of);
 	nl_state_close(&s);
-	nl_span_close(run, of, o, o.wstatus == 0 && o.why == NL_RAN, run->ids ? nl_now(run) - began : 0, 0, NULL);
+	bool ran = turn == NL_TURN_OURS || turn == NL_TURN_TROUBLE;
+	nl_span_close(run, of, o, ran && o.wstatus == 0, run->ids ? nl_now(run) - began : 0, 0, NULL);
 	return o;
 }
 

@@ -230,6 +230,7 @@ random() {
 		0 2 nl-retry -n 3 -b constant:1ms nl-timeout 30 flaky n hang 0
 		0 2 nl-timeout 30 nl-retry -n 3 -b constant:1ms nl-retry -n 1 flaky n hang 0
 		9 1 nl-timeout 30 nl-timeout 30 flaky n say
+		0 2 nl-bulkhead x nl-retry -n 3 -b constant:1ms nl-bulkhead y flaky n hang 0
 	EOF
 }
 
@@ -385,6 +386,46 @@ random() {
 	: >"$NL_EVENTS"
 	NL_FUSE=0 run -0 nl-retry nl-timeout 20 nl-retry true
 	[ "$(jq -r .run "$NL_EVENTS" | sort -u | wc -l)" = 3 ]
+}
+
+@test "A bulkhead anywhere in a stack admits, waits, rejects and gives back alike" {
+	composed <<-'EOF'
+		0 1 nl-bulkhead x flaky n 0
+		7 1 nl-bulkhead x nl-bulkhead y flaky n 7
+		75 0 nl-bulkhead x nl-bulkhead x flaky n 0
+		0 1 nl-bulkhead -m 2 x nl-bulkhead -m 2 x flaky n 0
+		9 0 nl-bulkhead x nl-bulkhead -E 9 x flaky n 0
+		0 0 nl-bulkhead x nl-bulkhead -E 0 x flaky n 7
+		75 0 nl-bulkhead x nl-timeout 20 nl-bulkhead -w 0.1 x flaky n 0
+		75 0 nl-bulkhead x nl-bulkhead -q 1 -w 0.1 x flaky n 0
+		0 3 nl-retry -n 5 -b constant:1ms nl-bulkhead x flaky n 7 8 0
+		0 3 nl-bulkhead x nl-retry -n 5 -b constant:1ms flaky n 7 8 0
+		75 0 nl-bulkhead x nl-retry -n 3 -b constant:1ms nl-bulkhead x flaky n 0
+		75 0 nl-bulkhead x nl-retry -n 3 -b constant:1ms --on rejected nl-bulkhead x flaky n 0
+		124 0 nl-timeout 0.5 nl-bulkhead x nl-bulkhead -w inf x flaky n 0
+		124 0 nl-bulkhead x nl-timeout 0.5 nl-bulkhead -w inf x flaky n 0
+		124 0 nl-bulkhead x nl-timeout 0.5 nl-retry -n 3 nl-bulkhead -q 5 x flaky n 0
+		124 0 nl-timeout 0.5 nl-bulkhead x sleep 60
+		124 0 nl-bulkhead x nl-timeout 0.5 sleep 60
+		TERM 0 nl-timeout -p 0.5 nl-bulkhead --release tree x sleep 60
+		KILL 1 nl-bulkhead x flaky n KILL
+		127 0 nl-retry nl-bulkhead x /no/such/command
+		125 0 nl-bulkhead x nl-bulkhead ../x true
+		125 0 nl-bulkhead --state /dev/null x true
+		3 1 nl-bulkhead --state /dev/null --on-state-error run x flaky n 3
+	EOF
+}
+
+@test "A signal to a stack that waits in a bulkhead ends it" {
+	# Says so when somebody has a ticket.
+	cat >waits <<-'EOF'
+		until grep -qs ":$(stat -c %i "$NL_STATE"/bulkhead/.x.lock 2>/dev/null) 42949" /proc/locks; do sleep 0.01; done; echo
+	EOF
+	WAITS=$PWD/waits composed TERM:out <<-'EOF'
+		TERM 0 sh -c 'sh "$WAITS" & exec nl-bulkhead x nl-bulkhead -w inf x true'
+		TERM 0 sh -c 'sh "$WAITS" & exec nl-timeout 30 nl-bulkhead x nl-retry nl-bulkhead -w inf x true'
+		9 1 nl-bulkhead x nl-timeout 30 flaky n say
+	EOF
 }
 
 @test "35 random stacks, first part, end alike fused and nested" {

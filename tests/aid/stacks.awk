@@ -78,6 +78,27 @@ function limit(innermost,    s) {
 	return s " " pick("30 30s inf 0 1h")
 }
 
+# The same name twice is a rejection, at once or soon.
+function bulkhead(    s) {
+	s = "nl-bulkhead"
+	if (!rnd(3))
+		s = s " -m 2"
+	if (!rnd(4))
+		s = s " -w 0.05"
+	if (!rnd(5))
+		s = s " -E " pick("0 1 9 124")
+	if (!rnd(5))
+		s = s " --release tree"
+	return s " " pick("x x y")
+}
+
+function layer(innermost,    n) {
+	n = rnd(5)
+	if (n == 4 && !(innermost && hangs))
+		return bulkhead()
+	return n % 2 ? retry(innermost) : limit(innermost)
+}
+
 BEGIN {
 	state = seed * 7919 + 1
 	for (i = 0; i < 10; i++)
@@ -88,7 +109,7 @@ BEGIN {
 		short = 0
 		n = 1 + rnd(4)
 		for (i = 0; i < n; i++)
-			line = (rnd(2) ? retry(i == 0) : limit(i == 0)) " " line
+			line = layer(i == 0) " " line
 		print (rnd(5) ? "" : "|") line
 	}
 }
