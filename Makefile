@@ -60,7 +60,7 @@ env = NL_ROOT='$(CURDIR)' NL_BIN='$(CURDIR)/$O/bin' NL_AID='$(CURDIR)/$O/aid' NL
 	PATH='$(CURDIR)/$O/bin:$(CURDIR)/$O/aid':"$$PATH"
 
 .PHONY: all lib bin aid unit benches check check-all check-valgrind check-install coverage lint lint-files bench \
-	bench-gate profile model sweep mutants fuzz json-diff coreutils-suite install uninstall dist clean musl-deps FORCE
+	bench-gate profile model sweep sim mutants fuzz json-diff coreutils-suite install uninstall dist clean musl-deps FORCE
 .PRECIOUS: $O/obj/%.o
 .DELETE_ON_ERROR:
 
@@ -131,6 +131,8 @@ model:
 	@tests/model/run
 sweep: bin aid
 	@$(env) sweep
+sim: unit
+	SIM_STEPS=$(or $(STEPS),10000000) $O/unit/system_test
 mutants: bin aid unit
 	@O='$O' CC='$(cc)' FLAGS='$(flags)' LINK='$(LDFLAGS) $(link_$(VARIANT)) $(LDLIBS)' sh tests/mutants.sh
 coreutils-suite: bin

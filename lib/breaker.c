@@ -20,6 +20,7 @@
 #include "state.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -199,12 +200,14 @@ static int acquire_locked(struct call *c)
 	if (nl_state_lock(&c->state, &c->rec, NL_GUARD_SPAN) < 0)
 		return -1;
 	configure(c);
-	int held = probes_held(c);
+	int held = MUTANT(PROBES_UNCOUNTED) ? 0 : probes_held(c);
 	if (held < 0)
 		return no_lease(c, held);
 	step(c, &(struct nl_circuit_input){ .event = NL_ACQUIRE, .now = nl_boottime(c->run), .held = (unsigned)held });
-	if (c->step.verdict == NL_PROBE && (c->lease = nl_slot_take(&c->state, c->cfg.probes, &slot)) < 0)
+	if (c->step.verdict == NL_PROBE && (c->lease = nl_slot_take(&c->state, MUTANT(PROBES_UNCOUNTED) ? NL_SLOTS : c->cfg.probes, &slot)) < 0)
 		return no_lease(c, c->lease);
+	if (c->lease >= 0 && MUTANT(INHERITS_PROBE))
+		c->run->os->fcntl(c->lease, F_SETFD, 0);
 	if (c->step.changed && nl_state_write(&c->state, &c->rec) < 0)
 		return -1;
 	nl_state_unlock(&c->state);
@@ -306,8 +309,13 @@ static int record(struct call *c, double u)
 	step(c, &in);
 	if (!c->step.changed)
 		return 0;
+	static struct nl_record old;            // Of the mutant alone.
+	if (MUTANT(ACTS_ON_OLD))
+		(void)nl_state_read(&c->state, &old);
 	if (nl_state_lock(&c->state, &c->rec, NL_GUARD_SPAN) < 0)
 		return -1;
+	if (MUTANT(ACTS_ON_OLD))
+		c->rec = old;
 	in.now = nl_boottime(c->run);
 	step(c, &in);
 	int r = c->step.changed ? nl_state_write(&c->state, &c->rec) : 0;
@@ -321,7 +329,7 @@ static void settle(struct call *c, struct nl_outcome o)
 	uint64_t rnd = c->cfg.jitter_ppm ? nl_seed(c->run) : 0;
 	c->ws = o.why == NL_DEADLINE ? NL_EXIT(NL_EX_TIMEOUT) : o.wstatus;
 	int r = record(c, c->cfg.jitter_ppm ? c->run->os->unit(&rnd) : 0);
-	if (c->lease >= 0)
+	if (c->lease >= 0 && !MUTANT(LEAKS_PROBE))
 		c->run->os->close(c->lease);
 	c->lease = -1;
 	if (r == 0 && c->step.stale)

@@ -80,7 +80,7 @@ void nl_work_move(struct nl_work *w, enum nl_circuit_state to, enum nl_circuit_r
 	w->out.was_open = c->opened && w->in->now > c->opened ? w->in->now - c->opened : w->out.was_for;
 	c->opened = to == NL_OPEN || to == NL_HALF_OPEN ? c->opened ? c->opened : w->in->now : 0;
 	w->out.probes = c->streak_ok;
-	++*w->epoch;
+	*w->epoch = MUTANT(EPOCH_WRAPS) ? (*w->epoch + 1) % 16 : *w->epoch + 1;
 	c->state = to, c->reason = why;
 	c->since = w->in->now;
 	c->until = c->open_for = 0;
@@ -114,6 +114,8 @@ void nl_work_open(struct nl_work *w, enum nl_circuit_reason why, uint32_t limit)
 /* Whether a time that ends at `until` is over: strictly, for those who have it so. */
 static bool is_over(const struct nl_circuit *c, nl_time now)
 {
+	if (MUTANT(HALF_EARLY))
+		now += NL_MS;
 	return (c->cfg.semantics == NL_SEM_NINELIVES) != MUTANT(UNTIL) ? now >= c->until : now > c->until;
 }
 

@@ -48,6 +48,13 @@ enum {
 	MUT_TRIPS_ON_SUCCESS,           /* a success opens it */
 	MUT_NO_GROWTH,                  /* open times do not grow */
 	MUT_MIN_UNCLAMPED,              /* more calls are asked for than a window holds */
+	MUT_BARGES,                     /* one who does not wait overtakes those who do */
+	MUT_ACTS_ON_OLD,                /* a record is changed as it was before the guard */
+	MUT_PROBES_UNCOUNTED,           /* all may probe at once */
+	MUT_LEAKS_PROBE,                /* a probe is kept after its result */
+	MUT_INHERITS_PROBE,             /* a command keeps its wrapper's probe */
+	MUT_EPOCH_WRAPS,                /* an epoch comes again */
+	MUT_HALF_EARLY,                 /* probes come before the open time is over */
 	MUT_HALF_BATCH,                 /* resilience4j: one probe too many before it decides */
 };
 

@@ -161,7 +161,7 @@ NL_COLD static enum nl_turn arrive(struct nl_place *p, struct nl_run *run, const
 	turn = NL_TURN_FULL;
 	if (s->relocked)
 		turn = begin_anew(s, &rec);
-	else if (waiting == 0)
+	else if (waiting == 0 || MUTANT(BARGES))
 		turn = try_slot(p, run, &rec);
 	else
 		p->active = nl_bulkhead_count(s, b);

@@ -47,6 +47,22 @@ table() {
 	NO_GROWTH           bats simulate.bats 'open times grow by factor'
 	MIN_UNCLAMPED       @/circuit_test
 	HALF_BATCH          @/circuit_libs_test
+	CANCELLED_COUNTS    system
+	TICKET_OUTSIDE_GUARD system
+	PREDECESSOR_ONLY    system
+	INDEX_NOT_COUNT     system
+	COUNTS_BY_RANGE     system
+	UNLOCK_ALONE        system
+	LATE_WATCH          system
+	SLOT_NOT_INHERITED  system
+	NO_GUARD            system
+	BARGES              system
+	ACTS_ON_OLD         system
+	PROBES_UNCOUNTED    system
+	LEAKS_PROBE         system
+	INHERITS_PROBE      system
+	EPOCH_WRAPS         system
+	HALF_EARLY          system
 	EOF
 }
 
@@ -70,7 +86,7 @@ build() {
 	done
 }
 
-# bats FILE NAME, sweep ARG..., policy: on the programs in $at.
+# bats FILE NAME, sweep ARG..., policy, system: on the programs in $at.
 bats() {
 	env --default-signal setsid bats -f "$2" "tests/$1" </dev/null
 }
@@ -79,6 +95,9 @@ sweep() {
 }
 policy() {
 	SIM_SEED=1 SIM_CASES=20000 "$at/policy_test"
+}
+system() {
+	SIM_SEED=1 SIM_STEPS=20000000 "$at/system_test"
 }
 
 try() {

@@ -711,9 +711,14 @@ static long look(int dir, const char *name, int flags, struct statx *st)
 	return 0;
 }
 
+static int dir_ino(int fd)
+{
+	return of(fd) ? of(fd)->ino : -1;       // No file has such a parent.
+}
+
 static long rename_at(int dir, const char *from, const char *to)
 {
-	int a = find(of(dir)->ino, from), b = find(of(dir)->ino, to);
+	int a = find(dir_ino(dir), from), b = find(dir_ino(dir), to);
 	if (!a)
 		return -ENOENT;
 	if (b) {
@@ -726,7 +731,7 @@ static long rename_at(int dir, const char *from, const char *to)
 
 static long unlink_at(int dir, const char *name)
 {
-	int a = find(of(dir)->ino, name);
+	int a = find(dir_ino(dir), name);
 	if (!a)
 		return -ENOENT;
 	inodes[a].links = 0;
@@ -749,11 +754,11 @@ static long k_syscall(long nr, long a, long b, long c, long d, long e, long f)
 	(void)e, (void)f;
 	step();
 	switch (nr) {
-	case SYS_openat2: return of((int)a) ? open_at(of((int)a)->ino, (const char *)b, (int)*(const uint64_t *)c) : -EBADF;
-	case SYS_openat: return of((int)a) ? open_at(of((int)a)->ino, (const char *)b, (int)c) : -EBADF;
+	case SYS_openat2: return open_at(dir_ino((int)a), (const char *)b, (int)*(const uint64_t *)c);
+	case SYS_openat: return open_at(dir_ino((int)a), (const char *)b, (int)c);
 	case SYS_statx: return look((int)a, (const char *)b, (int)c, (struct statx *)e);
 	case SYS_fstatfs: return memset((void *)b, 0, sizeof(struct statfs)), 0;
-	case SYS_mkdirat: return find(of((int)a)->ino, (const char *)b) ? -EEXIST : (make(of((int)a)->ino, (const char *)b, DIR_), 0);
+	case SYS_mkdirat: return find(dir_ino((int)a), (const char *)b) ? -EEXIST : (make(dir_ino((int)a), (const char *)b, DIR_), 0);
 	case SYS_renameat: return rename_at((int)a, (const char *)b, (const char *)d);
 	case SYS_unlinkat: return unlink_at((int)a, (const char *)b);
 	case SYS_inotify_init1: return new_fd(describe(INOTIFY, 0, false), true, 3);

@@ -32,7 +32,7 @@ struct sim_kernel_cfg {
 };
 
 /* Runs until so many steps are done or somebody has called sim_wrong. */
-void sim_kernel_run(const struct sim_kernel_cfg *, uint64_t steps);
+void sim_kernel_run(const struct sim_kernel_cfg *, uint64_t most);
 
 extern const struct nl_os sim_kernel_os;
 nl_time sim_kernel_now(void);

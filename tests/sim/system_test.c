@@ -27,6 +27,8 @@ enum scenario { BULKHEAD, BREAKER };
 static enum scenario scenario;
 static unsigned flag_max, probes_most;
 static bool healthy;
+static nl_time rest, work;              /* at most: between calls, of a command */
+static bool beat;                       /* both in quarters of that: much happens at once */
 static nl_time calm_at;                 /* from here on all is well: no kills, all calls succeed */
 
 static struct actor {
@@ -40,6 +42,11 @@ static struct actor {
 	bool over, cancelled;           /* its command has ended; by us */
 	unsigned told;                  /* stop signals sent */
 } actors[SIM_PROCS];
+
+static nl_time some(nl_time most)
+{
+	return beat ? (nl_time)(sim_rand() % 4) * (most / 4) : (nl_time)(sim_rand() % (uint64_t)most);
+}
 
 static bool counts_as_caller(int p)
 {
@@ -193,7 +200,7 @@ static struct nl_outcome leaf_call(struct nl_svc *svc, struct nl_run *run, struc
 		sim_wrong(kept ? "a command inherits a probe" : "a command does not inherit its slot");
 	if (scenario == BREAKER && !a->probing)
 		a->epoch = record(sim_ino("c"))->head.epoch;
-	int sig = sim_command((nl_time)(sim_rand() % (uint64_t)(3 * NL_MS)));
+	int sig = sim_command(some(work));
 	a->over = true;
 	if (sig) {
 		nl_told(run, sig, nl_now(run));
@@ -268,7 +275,7 @@ static void bulkhead_body(int self)
 	char max[16], wait[16];
 	memset(a, 0, sizeof *a);
 	a->live_change = self == 0 && sim_chance() < 0.3;
-	sim_pause((nl_time)(sim_rand() % (uint64_t)(2 * NL_MS)));
+	sim_pause(some(rest));
 	if (sim_chance() < 0.05)
 		disturb();
 	if (a->live_change) {
@@ -297,7 +304,7 @@ static void breaker_body(int self)
 	char probes[16];
 	memset(a, 0, sizeof *a);
 	a->live_change = self == 0 && sim_chance() < 0.05;
-	sim_pause((nl_time)(sim_rand() % (uint64_t)(2 * NL_MS)));
+	sim_pause(some(rest));
 	if (sim_chance() < 0.01)
 		healthy = !healthy;
 	if (sim_chance() < 0.02)
@@ -333,6 +340,10 @@ static bool play(enum scenario what, uint64_t seed, uint64_t steps, uint64_t *do
 	flag_max = 1 + (unsigned)(nl_random(&rnd) % 3);
 	probes_most = 1 + (unsigned)(nl_random(&rnd) % 3);
 	healthy = true;
+	bool slow = what == BULKHEAD && nl_unit(&rnd) < 0.5;
+	beat = nl_unit(&rnd) < 0.5;
+	rest = slow ? 800 * NL_MS : nl_unit(&rnd) < 0.5 ? 2 * NL_MS : 80 * NL_US;
+	work = slow ? 800 * NL_MS : what == BULKHEAD ? 3 * NL_MS : 12 * NL_MS;
 	calm_at = what == BREAKER ? 1000 * NL_SEC + (nl_time)steps * NL_US / 2 : NL_NEVER;
 	struct sim_kernel_cfg cfg = {
 		.seed = seed, .procs = 3 + (unsigned)(nl_random(&rnd) % (SIM_PROCS - 2)),
