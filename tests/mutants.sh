@@ -31,13 +31,6 @@ table() {
 	HALF_REPLAY         env FAULT=8:pwrite:1:EIO+ @/faults_test
 	OUR_MASK            bats transparent.bats 'A command inherits signals'
 	OUR_SIGCHLD         bats transparent.bats 'SIGCHLD ignored at the start'
-	TICKET_OUTSIDE_GUARD bats bulkhead.bats 'Who arrives cannot be overtaken'
-	PREDECESSOR_ONLY    bats bulkhead.bats 'SIGKILL of one who waits'
-	INDEX_NOT_COUNT     bats bulkhead.bats 'Each call goes by its own --max'
-	COUNTS_BY_RANGE     bats bulkhead.bats 'A slot counts wherever it is'
-	UNLOCK_ALONE        bats bulkhead.bats 'A release in the middle of a retry'
-	LATE_WATCH          bats bulkhead.bats 'A slot that is given back while the first'
-	SLOT_NOT_INHERITED  bats bulkhead.bats 'something of its command lives on'
 	RAW_TEXT            policy
 	UNTIL               @/circuit_test
 	SLOW_AT             bats simulate.bats 'slow when it lasts longer'
