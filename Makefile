@@ -3,6 +3,7 @@
 #   make                         what ships: static musl where musl-gcc is, else gcc's release
 #   make check [T=NAMES] [F=RE]  the tests; T: these files only, F: only tests with such names
 #   make VARIANT=asan            debug asan cov release musl, each under build/VARIANT
+#   make storm [KILLS=100000] [SEED=1]   SIGKILLs around nl-bulkhead and nl-breaker
 #   make install DESTDIR=/tmp/x PREFIX=/usr
 # V=1 shows the commands.  CC, MUSL_CC, CLANG, CPPFLAGS, CFLAGS, LDFLAGS, LDLIBS are yours.
 
@@ -41,12 +42,13 @@ lib_c := $(wildcard lib/*.c)
 bin_c := $(wildcard bin/*.c)
 aid_c := $(wildcard tests/aid/*.c)
 sweep_c := $(wildcard tests/sweep/*.c)
+storm_c := $(wildcard tests/storm/*.c)
 bench_c := $(wildcard tests/bench/*.c)
 fuzz_c := $(wildcard tests/fuzz/*.c)
 unit_c := $(wildcard tests/unit/*_test.c tests/sim/*_test.c)
 fake_c := $(filter-out $(unit_c),$(wildcard tests/unit/*.c tests/sim/*.c))
 bins := $(bin_c:%.c=$O/%)
-aids := $(aid_c:tests/%.c=$O/%) $(if $(sweep_c),$O/aid/sweep)
+aids := $(aid_c:tests/%.c=$O/%) $(if $(sweep_c),$O/aid/sweep) $(if $(storm_c),$O/aid/storm)
 benches := $(bench_c:tests/%.c=$O/%)
 units := $(addprefix $O/unit/,$(basename $(notdir $(unit_c))))
 libs := $O/libfake.a $O/libninelives.a
@@ -60,7 +62,7 @@ env = NL_ROOT='$(CURDIR)' NL_BIN='$(CURDIR)/$O/bin' NL_AID='$(CURDIR)/$O/aid' NL
 	PATH='$(CURDIR)/$O/bin:$(CURDIR)/$O/aid':"$$PATH"
 
 .PHONY: all lib bin aid unit benches check check-all check-valgrind check-install coverage lint lint-files bench \
-	bench-gate profile model sweep sim mutants fuzz json-diff coreutils-suite install uninstall dist clean musl-deps FORCE
+	bench-gate profile model sweep sim storm mutants fuzz json-diff coreutils-suite install uninstall dist clean musl-deps FORCE
 .PRECIOUS: $O/obj/%.o
 .DELETE_ON_ERROR:
 
@@ -75,7 +77,7 @@ unit: $(units)
 benches: $(benches)
 
 # All is rebuilt when a flag or the list of files changes.
-record := $(cc) $(flags) $(LDFLAGS) $(link_$(VARIANT)) $(LDLIBS) $(lib_c) $(fake_c) $(sweep_c)
+record := $(cc) $(flags) $(LDFLAGS) $(link_$(VARIANT)) $(LDLIBS) $(lib_c) $(fake_c) $(sweep_c) $(storm_c)
 $O/flags: FORCE
 	@mkdir -p $O; echo '$(record)' | cmp -s - $@ || echo '$(record)' >$@
 
@@ -101,13 +103,15 @@ $O/bin/%: $O/obj/bin/%.o $O/libninelives.a
 	$(link)
 $O/aid/sweep: $(sweep_c:%.c=$O/obj/%.o) $(libs)
 	$(link)
+$O/aid/storm: $(storm_c:%.c=$O/obj/%.o)
+	$(link)
 $O/%: $O/obj/tests/%.o $(libs)
 	$(link)
 $O/unit/%: $O/obj/tests/sim/%.o $(libs)
 	$(link)
 build/fuzz/%: tests/fuzz/%.c $(lib_c) $(wildcard lib/*.h) | build/include/jsmn.h
 	$(call run,LD,$@) mkdir -p $@.corpus && $(CLANG) $(std) -g -O1 -fsanitize=fuzzer,address,undefined -o $@ $< $(lib_c)
--include $(patsubst %.c,$O/obj/%.d,$(lib_c) $(bin_c) $(aid_c) $(unit_c) $(fake_c) $(sweep_c) $(bench_c))
+-include $(patsubst %.c,$O/obj/%.d,$(lib_c) $(bin_c) $(aid_c) $(unit_c) $(fake_c) $(sweep_c) $(storm_c) $(bench_c))
 
 # Unit tests run under the sanitizers, everything else on the build that ships.
 check:
@@ -133,6 +137,8 @@ sweep: bin aid
 	@$(env) sweep
 sim: unit
 	SIM_STEPS=$(or $(STEPS),10000000) $O/unit/system_test
+storm: bin aid
+	@$(env) nice storm -k $(or $(KILLS),100000) -s $(or $(SEED),1)
 mutants: bin aid unit
 	@O='$O' CC='$(cc)' FLAGS='$(flags)' LINK='$(LDFLAGS) $(link_$(VARIANT)) $(LDLIBS)' sh tests/mutants.sh
 coreutils-suite: bin
