@@ -59,9 +59,9 @@ static void put_padded(char *to, unsigned v, int width)
 }
 
 /* RFC 3339 in UTC; civil date from days as in Howard Hinnant's chrono algorithms. */
-static void put_time(struct nl_event *e, nl_time real)
+const char *nl_time_text(nl_time real, char t[28])
 {
-	char t[27] = "0000-00-00T00:00:00.000000Z";
+	memcpy(t, "0000-00-00T00:00:00.000000Z", 28);
 	int64_t s = real / NL_SEC, day = s / 86400;
 	unsigned of_day = (unsigned)(s % 86400);
 	int64_t z = day + 719468, era = z / 146097;
@@ -75,7 +75,7 @@ static void put_time(struct nl_event *e, nl_time real)
 	put_padded(t + 14, of_day / 60 % 60, 2);
 	put_padded(t + 17, of_day % 60, 2);
 	put_padded(t + 20, (unsigned)(real % NL_SEC / NL_US), 6);
-	put(e, t, sizeof t);
+	return t;
 }
 
 static void put_key(struct nl_event *e, const char *key)
@@ -85,8 +85,7 @@ static void put_key(struct nl_event *e, const char *key)
 	put(e, "\":", 2);
 }
 
-/* Length of the UTF-8 sequence at s, 0 when it is none (RFC 3629). */
-static size_t utf8(const unsigned char *s)
+size_t nl_utf8(const unsigned char *s)
 {
 	size_t n = s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
 	for (size_t i = 1; i < n; i++)
@@ -105,7 +104,7 @@ void nl_event_str(struct nl_event *e, const char *key, const char *text, size_t 
 	put(e, "\"", 1);
 	for (size_t i = 0; s[i] && i < max; i++) {
 		char esc[6] = { '\\', 'u', '0', '0', "0123456789abcdef"[s[i] >> 4], "0123456789abcdef"[s[i] & 15] };
-		size_t n = s[i] < 0x80 ? 1 : utf8(s + i);
+		size_t n = s[i] < 0x80 ? 1 : nl_utf8(s + i);
 		bool c1 = s[i] == 0xc2 && s[i + 1] >= 0x80 && s[i + 1] < 0xa0;
 		if (c1)                         // A terminal may take these for controls too.
 			i++, esc[4] = "0123456789abcdef"[s[i] >> 4], esc[5] = "0123456789abcdef"[s[i] & 15];
@@ -222,12 +221,13 @@ static void put_policy(struct nl_event *e, const struct nl_svc *svc)
 bool nl_event_open(struct nl_event *e, struct nl_run *run, struct nl_span_of of, const char *name, int sev)
 {
 	struct nl_ids *ids = run->ids;
+	char time[28];
 	if (!ids || !of.svc || !of.svc->sink || sev < nl_sink_level(of.svc->sink))
 		return false;
 	e->run = run, e->sink = of.svc->sink, e->sev = sev, e->n = 0;
 	e->tally = false, e->human[0] = '\0';
 	put_str(e, "{\"nl\":1,\"time\":\"");
-	put_time(e, run->os->clock(CLOCK_REALTIME));
+	put_str(e, nl_time_text(run->os->clock(CLOCK_REALTIME), time));
 	put_str(e, "\",\"event\":\"");
 	put_str(e, name);
 	put_str(e, "\",\"sev\":");
@@ -235,7 +235,7 @@ bool nl_event_open(struct nl_event *e, struct nl_run *run, struct nl_span_of of,
 	put_str(e, ",\"policy\":\"");
 	put_policy(e, of.svc);
 	put_str(e, "\",\"kind\":\"");
-	put_str(e, of.svc->layer->name);
+	put_str(e, of.svc->layer->kind ? of.svc->layer->kind : of.svc->layer->name);
 	put_str(e, "\",\"trace_id\":\"");
 	put_hex(e, ids->trace[0]);
 	put_hex(e, ids->trace[1]);

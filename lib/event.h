@@ -78,6 +78,11 @@ void nl_event_emit(struct nl_event *);
 /* nl.state.degraded: something that should work does not; the command goes on. */
 void nl_degraded(struct nl_run *, struct nl_span_of, const char *reason, const char *detail);
 
+/* RFC 3339 in UTC with 6 decimals: 27 characters. */
+const char *nl_time_text(nl_time real, char t[28]);
+/* Length of the UTF-8 sequence at s, 0 when it is none (RFC 3629). */
+size_t nl_utf8(const unsigned char *s);
+
 /* "exit 7", "SIGTERM", "timeout" for people, into buf[32]. */
 const char *nl_outcome_text(struct nl_outcome, char buf[32]);
 /* Seconds with two or three digits that matter, into buf[32]. */

@@ -204,6 +204,17 @@ static struct nl_outcome exec_call(struct nl_svc *svc, struct nl_run *run, struc
 	return o;
 }
 
+/* A command beside the one that is wrapped: q is narrowed to what it may take. */
+static struct nl_spawn aside(struct nl_run *run, struct nl_req *q, char *const *argv, char *const *envp)
+{
+	nl_time now = nl_now(run), most = nl_after(now, 10 * NL_SEC);
+	if (most < q->limit.at || q->limit.at <= now)   // A limit that has passed may be why it runs.
+		q->limit = (struct nl_limit){ .at = most, .sig = SIGTERM };
+	q->idle = NULL;
+	q->stop = (struct nl_stop){ .grace = NL_SEC };
+	return command(run, q, argv, envp);
+}
+
 void nl_hook_run(struct nl_run *run, struct nl_req q, struct nl_hook hook)
 {
 	const char *argv[] = { "sh", "-c", hook.cmd, NULL };
@@ -227,21 +238,34 @@ void nl_hook_run(struct nl_run *run, struct nl_req q, struct nl_hook hook)
 		env_set(&env, hook.env[i]);
 	tell_trace(&env, &t, run, &q);
 	env_close(&env, run->environ);
-	const struct nl_svc *fired = run->fired;
-	bool killed = run->killed;
-	nl_time stopped_at = run->stopped_at;
-	nl_time now = nl_now(run), most = nl_after(now, 10 * NL_SEC);
-	if (most < q.limit.at || q.limit.at <= now)     // A limit that has passed may be why it runs.
-		q.limit = (struct nl_limit){ .at = most, .sig = SIGTERM };
-	q.idle = NULL;
-	q.stop = (struct nl_stop){ .grace = NL_SEC };
-	struct nl_spawn spec = command(run, &q, (char *const *)argv, envp);
+	struct nl_spawn spec = aside(run, &q, (char *const *)argv, envp);
 	spec.fd[0] = null, spec.fd[1] = 2, spec.fd[2] = 2;
 	close_mended(run, spec.fd);
+	struct nl_run before = *run;
 	nl_child(run, &q, &spec, NULL);
-	run->fired = fired, run->killed = killed, run->stopped_at = stopped_at;
+	run->fired = before.fired, run->killed = before.killed, run->stopped_at = before.stopped_at;
 	run->os->close(null);
 	free(envp);
+}
+
+struct nl_outcome nl_filter_run(struct nl_run *run, struct nl_req q, char *const *argv, const char *const *vars, int in)
+{
+	char **envp = calloc(count_environ() + OURS + 1, sizeof *envp);
+	struct texts t = { .attempt = "" };
+	struct env env = { .v = envp };
+	if (!envp)
+		return (struct nl_outcome){ NL_EXIT(NL_EX_FAIL), NL_NOTRUN };
+	for (int i = 0; vars && vars[i] && i < NL_HOOK_ENV; i++)
+		env_set(&env, vars[i]);
+	tell_trace(&env, &t, run, &q);
+	env_close(&env, run->environ);
+	q.io.in = in;
+	struct nl_spawn spec = aside(run, &q, argv, envp);
+	struct nl_outcome o = run_pumped(run, &q, &spec);
+	if (o.why == NL_NOTRUN && spec.error)
+		say_not_run(run, &q, &spec, o);
+	free(envp);
+	return o;
 }
 
 static int exec_init(struct nl_svc *svc, char ***argv, struct nl_err *err)

@@ -26,4 +26,8 @@ struct nl_hook {
  * past q's limits.  How it ends changes nothing. */
 void nl_hook_run(struct nl_run *, struct nl_req q, struct nl_hook);
 
+/* Runs a program for its answer: in is its stdin, q.io.tap[0] takes its stdout,
+ * vars (or NULL) as a hook's env.  At most 10 s and never past q's limits. */
+struct nl_outcome nl_filter_run(struct nl_run *, struct nl_req q, char *const *argv, const char *const *vars, int in);
+
 #endif

@@ -18,7 +18,7 @@ const struct nl_live *nl_live_find(const struct nl_record *rec, const char *key)
 	return NULL;
 }
 
-static const struct nl_opt *live_option(const struct nl_layer *layer, const char *key)
+const struct nl_opt *nl_live_option(const struct nl_layer *layer, const char *key)
 {
 	for (const struct nl_opt *o = NULL; layer && (o = nl_opt_next(layer, o)); )
 		if (!strcmp(o->name, key))
@@ -30,7 +30,7 @@ void nl_live_apply(const struct nl_record *rec, struct nl_svc *svc)
 {
 	struct nl_err err;
 	for (uint32_t i = 0; !svc->pin && i < rec->head.lives && i < NL_LIVES; i++)
-		if (live_option(svc->layer, rec->live[i].key))
+		if (nl_live_option(svc->layer, rec->live[i].key))
 			(void)nl_opt_set(svc, rec->live[i].key, rec->live[i].value, &err);      // Of another version: kept, not used.
 }
 
@@ -39,7 +39,7 @@ int nl_live_set(struct nl_record *rec, const struct nl_kind *kind, const char *k
 {
 	struct nl_live *live = (struct nl_live *)nl_live_find(rec, key);
 	struct nl_svc *scratch;
-	if (!live_option(kind->layer, key))
+	if (!nl_live_option(kind->layer, key))
 		return nl_fail(err, "%.40s: no setting of a %s that can be changed while it runs", key, kind->name);
 	if (strlen(value) >= sizeof live->value)
 		return nl_fail(err, "%s: '%.20s...': longer than %zu characters", key, value, sizeof live->value - 1);
@@ -64,7 +64,7 @@ int nl_live_set(struct nl_record *rec, const struct nl_kind *kind, const char *k
 int nl_live_unset(struct nl_record *rec, const struct nl_kind *kind, const char *key, struct nl_err *err)
 {
 	struct nl_live *live = (struct nl_live *)nl_live_find(rec, key);
-	if (!live && !live_option(kind->layer, key))
+	if (!live && !nl_live_option(kind->layer, key))
 		return nl_fail(err, "%.40s: no setting of a %s that can be changed while it runs", key, kind->name);
 	if (!live)
 		return nl_fail(err, "%s: is not set", key);

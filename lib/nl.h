@@ -120,12 +120,16 @@ typedef struct nl_outcome nl_call(struct nl_svc *, struct nl_run *, struct nl_re
 /* The type of a layer: one const object per policy. */
 struct nl_layer {
 	const char *name;               /* "retry": the tool is nl-retry, the kind is retry */
+	const char *kind;               /* where the kind has another name, else NULL */
 	const char *usage;              /* operands and options, one line, after the name */
 	const char *about;              /* one sentence */
 	const struct nl_layer *as;      /* the layer that it is when called by that one's name alone, or NULL */
 	enum nl_compat compat;          /* the tool that it stands in for then */
 	const char *gnu;                /* which of its options that tool has, too, by their letters; NULL: all */
 	const struct nl_opt *opts;      /* opt.h */
+	bool leaf;                      /* runs no command and is no policy */
+	/* What --help and --complete have behind the options, or NULL; the length that it wanted. */
+	size_t (*more)(char *buf, size_t size, bool help);
 	size_t size;                    /* of the instance */
 	/* Takes the operands off *argv and checks options against each other. */
 	int (*init)(struct nl_svc *, char ***argv, struct nl_err *);
@@ -199,7 +203,7 @@ void nl_say(struct nl_run *, const char *fmt, ...) __attribute__((format(printf,
 #define NL_EXIT(n) ((n) << 8)           /* as if the command had called exit(n) */
 int nl_code(int wstatus);               /* $? of a shell: n, or 128 + signal */
 
-extern const struct nl_layer nl_retry, nl_timeout, nl_breaker, nl_bulkhead, nl_flock;
+extern const struct nl_layer nl_retry, nl_timeout, nl_breaker, nl_bulkhead, nl_flock, nl_ctl;
 
 /* main() of every tool. */
 int nl_main(const struct nl_layer *, int argc, char **argv);

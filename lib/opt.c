@@ -8,17 +8,17 @@
 
 #include <string.h>
 
-enum { COMMON_END = 7 };
+enum { COMMON_NAME = 0, COMMON_PIN = 3, COMMON_END = 7 };
 
 const struct nl_opt nl_opt_common[] = {
-	{ .name = "name", .type = NL_NAME, .offset = offsetof(struct nl_svc, name), .arg = "NAME",
+	[COMMON_NAME] = { .name = "name", .type = NL_NAME, .offset = offsetof(struct nl_svc, name), .arg = "NAME",
 	  .help = "name of this policy in events", .def = "the command's", .secret = true },
 	{ .name = "events", .type = NL_STR, .offset = offsetof(struct nl_svc, events), .arg = "SPEC",
 	  .help = "events to off, stderr, human, fd:N, FILE or DIR/, each @debug, @info or @warn",
 	  .def = "NL_EVENTS", .secret = true },
 	{ .name = "state", .type = NL_STR, .offset = offsetof(struct nl_svc, state), .arg = "DIR",
 	  .help = "directory of the state that processes share", .def = "NL_STATE", .secret = true },
-	{ .name = "pin", .type = NL_FLAG, .offset = offsetof(struct nl_svc, pin),
+	[COMMON_PIN] = { .name = "pin", .type = NL_FLAG, .offset = offsetof(struct nl_svc, pin),
 	  .help = "keep to the values of this line, whatever nl-ctl has set" },
 	{ .letter = 'h', .name = "help", .type = NL_ACTION, .offset = NL_OPT_HELP, .help = "print this help" },
 	{ .letter = 'V', .name = "version", .type = NL_ACTION, .offset = NL_OPT_VERSION, .help = "print the version" },
@@ -34,6 +34,8 @@ const struct nl_opt *nl_opt_next(const struct nl_layer *layer, const struct nl_o
 		o = layer->opts ? layer->opts : nl_opt_common;
 	if (!o->name && o != &nl_opt_common[COMMON_END])
 		o = nl_opt_common;
+	while (layer->leaf && (o == &nl_opt_common[COMMON_NAME] || o == &nl_opt_common[COMMON_PIN]))
+		o++;
 	return o->name ? o : NULL;
 }
 

@@ -84,6 +84,8 @@ int nl_opt_set(struct nl_svc *, const char *key, const char *value, struct nl_er
 /* Text into buf, always terminated; returns the length that it wanted. */
 size_t nl_opt_help(const struct nl_layer *, const char *tool, bool gnu, char *buf, size_t size);
 size_t nl_opt_complete(const struct nl_layer *, char *buf, size_t size);  /* -x<TAB>ARG<TAB>help, --name[=]<TAB>ARG<TAB>help */
+/* What --help, --version and --complete print. */
+size_t nl_opt_about(const struct nl_layer *, const char *tool, enum nl_opt_result, bool gnu, char *buf, size_t size);
 size_t nl_opt_config(const struct nl_svc *, char *buf, size_t size);      /* name=value …, no user text */
 
 #endif

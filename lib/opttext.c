@@ -246,6 +246,14 @@ size_t nl_opt_config(const struct nl_svc *svc, char *buf, size_t size)
 	return finish(&t);
 }
 
+static void put_more(struct text *t, const struct nl_layer *layer, bool help)
+{
+	if (!layer->more)
+		return;
+	size_t at = t->n < t->size ? t->n : t->size;
+	t->n += layer->more(t->buf + at, t->size - at, help);
+}
+
 size_t nl_opt_complete(const struct nl_layer *layer, char *buf, size_t size)
 {
 	struct text t = { buf, size, 0 };
@@ -263,6 +271,7 @@ size_t nl_opt_complete(const struct nl_layer *layer, char *buf, size_t size)
 			puts_to(&t, "\n");
 		}
 	}
+	put_more(&t, layer, false);
 	return finish(&t);
 }
 
@@ -339,5 +348,15 @@ size_t nl_opt_help(const struct nl_layer *layer, const char *tool, bool gnu, cha
 	for (const struct nl_opt *o = NULL; (o = nl_opt_next(layer, o)); )
 		if (o->help && (!gnu || nl_opt_is_gnu(layer, o)))
 			put_option(&t, o);
+	put_more(&t, layer, true);
 	return finish(&t);
+}
+
+size_t nl_opt_about(const struct nl_layer *layer, const char *tool, enum nl_opt_result what, bool gnu, char *buf, size_t size)
+{
+	if (what == NL_OPT_VERSION)
+		return (size_t)snprintf(buf, size, "%s (Nine Lives) %s\n", tool, NL_VERSION);
+	if (what == NL_OPT_COMPLETE)
+		return nl_opt_complete(layer, buf, size);
+	return nl_opt_help(layer, tool, gnu, buf, size);
 }

@@ -39,12 +39,7 @@ static struct nl_outcome text_call(struct nl_svc *svc, struct nl_run *run, struc
 	char tool[32];
 	int error;
 	snprintf(tool, sizeof tool, svc->gnu ? "%s" : "nl-%s", t->of->name);
-	if (t->what == NL_OPT_VERSION)
-		snprintf(t->buf, sizeof t->buf, "%s (Nine Lives) %s\n", tool, NL_VERSION);
-	else if (t->what == NL_OPT_COMPLETE)
-		nl_opt_complete(t->of, t->buf, sizeof t->buf);
-	else
-		nl_opt_help(t->of, tool, svc->gnu, t->buf, sizeof t->buf);
+	nl_opt_about(t->of, tool, t->what, svc->gnu, t->buf, sizeof t->buf);
 	nl_put(run, &q, nl_chain(run, &q, 0), t->buf, strlen(t->buf), &error);
 	return (struct nl_outcome){ error ? NL_EXIT(NL_EX_FAIL) : 0, NL_RAN };
 }
@@ -126,7 +121,7 @@ static struct nl_svc *build(const struct nl_layer *layer, char **argv, char ***r
 		argv++;
 	*rest = argv;
 	s->cmd = layer->name;
-	if (!s->prints && !*argv) {
+	if (!s->prints && !layer->leaf && !*argv) {
 		nl_fail(line->err, "missing COMMAND");
 		goto fail;
 	}

@@ -141,6 +141,8 @@ uint64_t nl_state_sum(const struct nl_record *);
  */
 void nl_live_apply(const struct nl_record *, struct nl_svc *svc);
 const struct nl_live *nl_live_find(const struct nl_record *, const char *key);
+/* The row of a key that may be live, or NULL. */
+const struct nl_opt *nl_live_option(const struct nl_layer *, const char *key);
 /* Both check key and value by the layer's table; 0, -1 with err.  cfg is the
  * caller's to raise, once for all keys of a step. */
 int nl_live_set(struct nl_record *, const struct nl_kind *, const char *key, const char *value, uint32_t uid, nl_time real, struct nl_err *);
