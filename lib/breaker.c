@@ -177,6 +177,17 @@ static void step(struct call *c, const struct nl_circuit_input *in)
 	c->step = nl_circuit_step(&c->cfg, circuit(c), &c->rec.head.epoch, in);
 }
 
+/* On record is what the line says: what was set is there too, so people see both. */
+static int store(struct call *c)
+{
+	struct nl_circuit_cfg used = circuit(c)->cfg, line = config(c->b);
+	line.shape = used.shape, line.semantics = used.semantics;
+	circuit(c)->cfg = line;
+	int r = nl_state_write(&c->state, &c->rec);
+	circuit(c)->cfg = used;
+	return r;
+}
+
 /* Probes in flight, also those of callers that allow more of them.  Under the guard. */
 static int probes_held(struct call *c)
 {
@@ -208,7 +219,7 @@ static int acquire_locked(struct call *c)
 		return no_lease(c, c->lease);
 	if (c->lease >= 0 && MUTANT(INHERITS_PROBE))
 		c->run->os->fcntl(c->lease, F_SETFD, 0);
-	if (c->step.changed && nl_state_write(&c->state, &c->rec) < 0)
+	if (c->step.changed && store(c) < 0)
 		return -1;
 	nl_state_unlock(&c->state);
 	return 0;
@@ -318,7 +329,7 @@ static int record(struct call *c, double u)
 		c->rec = old;
 	in.now = nl_boottime(c->run);
 	step(c, &in);
-	int r = c->step.changed ? nl_state_write(&c->state, &c->rec) : 0;
+	int r = c->step.changed ? store(c) : 0;
 	nl_state_unlock(&c->state);
 	return r;
 }
