@@ -6,12 +6,13 @@
 //
 // Takes the events of FILEs (events/good.ndjson), and each of them with one key
 // left out or another value in it.  What nlcheck accepts the schema must, and
-// the reverse but for what a schema cannot say.  The part of JSON Schema that
-// ours needs is implemented here; where node finds ajv 8, that must agree too.
+// the reverse but for what a schema cannot say.  Where node finds ajv 8, that must
+// agree too.
 'use strict';
 const { execFileSync, spawnSync } = require('child_process');
 const fs = require('fs');
 const path = require('path');
+const { load, same, has } = require('./schema.js');
 
 const [nlcheck, ...files] = process.argv.slice(2);
 if (!nlcheck) {
@@ -20,7 +21,7 @@ if (!nlcheck) {
 }
 if (files.length === 0)
 	files.push(path.join(__dirname, 'events/good.ndjson'));
-const schema = JSON.parse(fs.readFileSync(path.join(__dirname, '../lib/nl-events.schema.json')));
+const { schema, valid, ajv } = load(path.join(__dirname, '../lib/nl-events.schema.json'));
 
 let faults = 0;
 function fault(text) {
@@ -28,53 +29,6 @@ function fault(text) {
 		console.log(text);
 }
 
-// A validator, strict about keywords: one that it does not know is an error.
-const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
-const isObject = v => v !== null && typeof v === 'object' && !Array.isArray(v);
-const types = {
-	object: isObject, string: v => typeof v === 'string', boolean: v => typeof v === 'boolean',
-	number: v => typeof v === 'number', integer: Number.isInteger, array: Array.isArray,
-};
-const has = (v, k) => Object.prototype.hasOwnProperty.call(v, k);
-const keywords = {
-	type: (s, v) => types[s](v),
-	const: same,
-	enum: (s, v) => s.some(x => same(x, v)),
-	pattern: (s, v) => typeof v !== 'string' || new RegExp(s, 'u').test(v),
-	maxLength: (s, v) => typeof v !== 'string' || [...v].length <= s,
-	minimum: (s, v) => typeof v !== 'number' || v >= s,
-	maximum: (s, v) => typeof v !== 'number' || v <= s,
-	required: (s, v) => !isObject(v) || s.every(k => has(v, k)),
-	properties: (s, v) => !isObject(v) || Object.keys(s).every(k => !has(v, k) || valid(s[k], v[k])),
-	additionalProperties: (s, v, all) => !isObject(v) || Object.keys(v).every(k => has(all.properties || {}, k) || valid(s, v[k])),
-	propertyNames: (s, v) => !isObject(v) || Object.keys(v).every(k => valid(s, k)),
-	items: (s, v) => !Array.isArray(v) || v.every(x => valid(s, x)),
-	maxItems: (s, v) => !Array.isArray(v) || v.length <= s,
-	dependentRequired: (s, v) => !isObject(v) || Object.keys(s).every(k => !has(v, k) || s[k].every(r => has(v, r))),
-	allOf: (s, v) => s.every(x => valid(x, v)),
-	oneOf: (s, v) => s.filter(x => valid(x, v)).length === 1,
-	$ref: (s, v) => valid(s.slice(2).split('/').reduce((at, k) => at[k], schema), v),
-	if: (s, v, all) => valid(s, v) ? !all.then || valid(all.then, v) : !all.else || valid(all.else, v),
-};
-const silent = new Set(['$schema', '$id', '$defs', 'title', 'description', 'then', 'else']);
-function valid(s, v) {
-	return Object.keys(s).every(k => {
-		if (!silent.has(k) && !keywords[k])
-			throw new Error(`keyword ${k} is not implemented here`);
-		return silent.has(k) || keywords[k](s[k], v, s);
-	});
-}
-function findAjv() {
-	try {
-		const Ajv = require('ajv/dist/2020');
-		return new Ajv({ allErrors: true, strict: true, strictRequired: false, strictTypes: false }).compile(schema);
-	} catch (e) {
-		if (e.code !== 'MODULE_NOT_FOUND')
-			throw e;
-		return null;
-	}
-}
-const ajv = findAjv();
 
 // Every key of nlcheck's table has its place in the schema, and the reverse.
 function keysOf(s) {
@@ -142,7 +96,7 @@ const beyond = new RegExp(['not seconds with', 'not a part of 1 with', 'not a nu
 const misplaced = (why, v) => has(v, (/^expected (\S+), found/.exec(why) || [])[1]);
 let accepted = 0;
 docs.forEach((doc, i) => {
-	const v = JSON.parse(doc), ok = valid(schema, v), why = reasons.get(i);
+	const v = JSON.parse(doc), ok = valid(v), why = reasons.get(i);
 	accepted += ok;
 	if (ajv && ajv(v) !== ok)
 		fault(`ajv says ${!ok}: ${doc}`);

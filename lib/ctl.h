@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ctl.h - internal to nl-ctl: its command line.
+ */
+#ifndef NL_CTL_H
+#define NL_CTL_H
+
+#include "control.h"
+#include "opt.h"
+
+struct nl_ctl_line {
+	struct nl_svc svc;
+	bool json, force, shape, names;
+	struct nl_seed if_gen;
+	enum nl_opt_result about;       /* --help and the like behind the command */
+	char **operand;                 /* the command's name and what follows, options taken out */
+	unsigned operands;
+};
+
+/* The request that the line is, into o (to be freed); cmd: NULL for an
+ * executable's.  0, -1 with err. */
+int nl_ctl_request(struct nl_out *o, struct nl_run *, const struct nl_ctl_line *, const struct nl_command *cmd, struct nl_err *);
+
+#endif
