@@ -153,6 +153,7 @@ struct call {
 	uint64_t permit;                /* epoch of the admission */
 	int64_t age;
 	int lease;                      /* of a probe, or -1 */
+	bool cut;                       /* by a limit around us */
 	enum nl_circuit_event result;
 	nl_time dur;
 	int ws;                         /* of a failure */
@@ -298,12 +299,20 @@ NL_COLD static int wait_for_it(struct call *c, enum nl_why *why)
 	return r;
 }
 
-static enum nl_circuit_event judge(struct call *c, struct nl_outcome o)
+/* Did a limit around us end it?  Also one of an enclosing process, by a signal
+ * that is not for us to stop at. */
+static bool was_cut(const struct call *c, struct nl_outcome o, nl_time began)
+{
+	nl_time horizon = c->run->horizon;
+	return o.why == NL_DEADLINE || (o.why == NL_RAN && began < horizon && began + c->dur >= horizon);
+}
+
+static enum nl_circuit_event judge(const struct call *c, struct nl_outcome o)
 {
 	enum nl_class class = nl_classify(&c->b->on, &c->b->except, &c->b->ok, o);
 	if (o.why == NL_CANCELLED && !MUTANT(CANCELLED_COUNTS))
 		return NL_IGNORED;
-	if (o.why == NL_DEADLINE)
+	if (c->cut)
 		return NL_FAILURE;
 	return class == NL_CLASS_SUCCESS ? NL_SUCCESS : class == NL_CLASS_FAILURE ? NL_FAILURE : NL_IGNORED;
 }
@@ -338,7 +347,7 @@ static int record(struct call *c, double u)
 static void settle(struct call *c, struct nl_outcome o)
 {
 	uint64_t rnd = c->cfg.jitter_ppm ? nl_seed(c->run) : 0;
-	c->ws = o.why == NL_DEADLINE ? NL_EXIT(NL_EX_TIMEOUT) : o.wstatus;
+	c->ws = c->cut ? NL_EXIT(NL_EX_TIMEOUT) : o.wstatus;
 	int r = record(c, c->cfg.jitter_ppm ? c->run->os->unit(&rnd) : 0);
 	if (c->lease >= 0 && !MUTANT(LEAKS_PROBE))
 		c->run->os->close(c->lease);
@@ -389,6 +398,7 @@ static struct nl_outcome breaker_call(struct nl_svc *svc, struct nl_run *run, st
 		began = q.now = nl_now(run);
 		o = nl_do(svc->inner, run, q);
 		c.dur = nl_now(run) - began;
+		c.cut = was_cut(&c, o, began);
 		c.result = judge(&c, o);
 	} else {
 		o = refuse(&c, why, r == 0);
@@ -401,6 +411,8 @@ static struct nl_outcome breaker_call(struct nl_svc *svc, struct nl_run *run, st
 	nl_state_tell(&c.state, c.of);
 	nl_state_close(&c.state);
 	nl_span_close(run, c.of, o, runs && c.result == NL_SUCCESS, c.dur, 0, NULL);
+	if (o.why == NL_REFUSED)
+		o.why = NL_RAN;                 // To the layers around it, a process that exited so.
 	return o;
 }
 

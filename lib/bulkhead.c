@@ -183,6 +183,8 @@ static struct nl_outcome bulkhead_call(struct nl_svc *svc, struct nl_run *run, s
 	nl_state_close(&s);
 	bool ran = turn == NL_TURN_OURS || turn == NL_TURN_TROUBLE;
 	nl_span_close(run, of, o, ran && o.wstatus == 0, run->ids ? nl_now(run) - began : 0, 0, NULL);
+	if (o.why == NL_REFUSED)
+		o.why = NL_RAN;                 // To the layers around it, a process that exited so.
 	return o;
 }
 

@@ -362,6 +362,66 @@ random() {
 	[ -s 4.1 ]
 }
 
+@test "A breaker counts and rejects in any stack" {
+	composed <<-'EOF'
+		75 2 nl-retry -n 5 -b constant:1ms nl-breaker -f 2 -o 1h db flaky n 1
+		1 5 nl-retry -n 5 -b constant:1ms nl-breaker -f 9 db flaky n 1
+		0 3 nl-breaker -f 1 db nl-retry -n 5 -b constant:1ms nl-breaker -f 9 in flaky n 1 1 0
+		75 3 nl-retry -n 5 --on any -b constant:1ms nl-breaker -f 3 -o 1h db flaky n 1
+		0 3 nl-retry -n 5 --on any -b constant:1ms nl-breaker -f 1 -o 1us db flaky n 1 1 0
+		75 0 nl-retry -n 3 -b constant:1ms nl-breaker -f 2 -o 1h db nl-timeout 0.3 sleep 60
+		127 0 nl-retry -n 3 --on 127 -b constant:1ms nl-breaker -f 1 db /no/such/command
+		75 2 nl-retry -n 4 --on any -b constant:1ms nl-breaker -f 9 out nl-breaker -f 2 -o 1h in flaky n 1
+		33 2 nl-retry -n 4 -b constant:1ms nl-breaker -E 33 -f 2 -o 1h db flaky n 1
+		0 2 nl-retry -n 4 -b constant:1ms nl-breaker -E 0 -f 2 -o 1h db flaky n 1
+		KILL 1 nl-timeout 20 nl-breaker db flaky n KILL
+		0 2 nl-retry -n 2 --on any -b constant:1ms nl-breaker -w 20 -f 1 -o 300ms db flaky n 1 0
+		124 1 nl-timeout 1.5 nl-retry -n 2 --on any -b constant:1ms nl-breaker -w 1h -f 1 -o 1h db flaky n 1
+		0 2 |nl-retry -O -n 2 -b constant:1ms nl-breaker db nl-timeout 20 flaky n cat1 cat0
+		0 2 nl-retry -n 2 -b constant:1ms nl-breaker --on 7 -r 50 --window 10 --min-calls 3 db flaky n 1 0
+		0 2 nl-retry -n 2 -b constant:1ms nl-breaker -f 1 -o 1us --on-change 'echo $NL_FROM $NL_TO $NL_WHY >>h' db sh -c 'flaky -q n 1 0; s=$?; cat h 2>&1; exit $s'
+		0 2 nl-retry -n 2 -b constant:1ms nl-breaker --state /dev/null db flaky n 1 0
+		125 0 nl-retry -n 2 -b constant:1ms nl-breaker --state /dev/null --on-state-error fail db flaky n 0
+		125 0 nl-retry -n 2 nl-breaker --name x db flaky n 0
+		125 0 nl-timeout 20 nl-breaker a/b flaky n 0
+		0 0 nl-timeout 20 nl-breaker --help
+	EOF
+	[ "$(cat 1/1/breakers)" = "$(cat 1/0/breakers)" ]
+	[[ $(cat 1/1/breakers) == db* ]]
+}
+
+@test "A limit is a failure to a breaker inside and around it" {
+	composed <<-'EOF'
+		124 0 nl-timeout 0.5 nl-breaker -f 1 -o 1h db sleep 60
+		124 0 nl-timeout 0.5 nl-breaker -f 1 -o 1h db nl-retry -n 3 nl-breaker -f 1 -o 1h in sleep 60
+		124 0 nl-breaker -f 1 -o 1h db nl-timeout 0.5 nl-breaker -f 1 -o 1h in sleep 60
+		124 0 nl-timeout -s USR1 0.5 nl-breaker -f 1 -o 1h db nl-timeout 20 sleep 60
+		124 0 nl-timeout 20 nl-breaker -f 1 -o 1h db nl-timeout -i 0.5 20 sleep 60
+		124 0 nl-retry -n 2 --on any -b constant:1ms -t 0.5 nl-breaker -f 2 -o 1h --except any db sleep 60
+		9 1 nl-timeout -p 1 nl-breaker -f 1 -o 1h --ok 9 db flaky n say
+		9 1 nl-timeout -p -s USR1 1 nl-breaker -f 1 -o 1h --ok 9 db flaky n say
+	EOF
+	for k in 1 2 3 4 5 6 7 8; do
+		for m in 0 1; do
+			run ! grep -v ' 1 1 ' $k/$m/breakers # All are open, once.
+		done
+	done
+}
+
+@test "To be told to stop is nothing to a breaker" {
+	composed TERM:out <<-'EOF'
+		TERM 1 nl-breaker -f 1 -o 1h db flaky n hang
+		TERM 1 nl-breaker -f 1 -o 1h db nl-retry -n 3 nl-breaker -f 1 -o 1h in flaky n hang
+		TERM 1 nl-retry -n 3 --on any nl-timeout 30 nl-breaker -f 1 -o 1h db nl-timeout 30 flaky n hang
+		9 1 nl-breaker -f 1 -o 1h db nl-timeout 30 flaky n say
+	EOF
+	for k in 1 2 3 4; do
+		for m in 0 1; do
+			run ! grep -v ' 0 0 ' $k/$m/breakers # All are closed.
+		done
+	done
+}
+
 @test "--verbose and --foreground do not depend on fusion" {
 	composed <<-'EOF'
 		124 0 nl-timeout -v 0.4 nl-timeout 20 sleep 60

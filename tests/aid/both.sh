@@ -10,8 +10,8 @@
 # an empty directory as cwd, NL_STATE in DIR/state.1 and DIR/state.0, and a file of three lines as stdin; a line that
 # begins with | gets them through a pipe.  -s sends SIG to the outermost
 # process once FILE there is not empty.  The end (a death is not a status),
-# stdout, the size of the file n and what each layer says in events must agree,
-# and the time but for 4 seconds of a busy machine; WANT ("7" or "TERM") and
+# stdout, the size of the file n, what each layer says in events and the state that
+# it leaves its breakers in must agree, and the time but for 4 seconds of a busy machine; WANT ("7" or "TERM") and
 # CALLS, that size, must be so, too, unless "-".
 set -u
 signal='' want=- calls=-
@@ -45,10 +45,19 @@ one() {
 	wait
 }
 
+# State, openings, and failures in a row of each breaker.
+breakers() {
+	for f in "$dir/state.$1"/breaker/*; do
+		[ ! -e "$f" ] || echo "${f##*/}" "$(od -An -v -tu4 -j 928 -N 8 "$f" | tr -s ' ')" "$(od -An -v -tu4 -j 976 -N 4 "$f" | tr -s ' ')"
+	done
+}
+
 mkdir -p "$dir/1" "$dir/0"
 (one 1) &
 (one 0) &
 wait
+breakers 1 >"$dir/1/breakers"
+breakers 0 >"$dir/0/breakers"
 awk -v dir="$dir" -v want="$want" -v calls="$calls" -v line="$line" '
 	function text(file,    s, l) {
 		while ((getline l <file) > 0)
@@ -63,9 +72,10 @@ awk -v dir="$dir" -v want="$want" -v calls="$calls" -v line="$line" '
 		while ((getline l <(dir "/" m "/ev")) > 0) {
 			if (l ~ /"event":"nl\.run\./)
 				continue
-			gsub(/"(nl|sev|pid|seq|mono_us|exit|killed|[a-z]+_s)":[^,}]*[,}]/, "", l)
+			gsub(/"(nl|sev|pid|seq|mono_us|exit|killed|[a-z_]+_s)":[^,}]*[,}]/, "", l)
 			gsub(/"(time|policy|trace_id|span_id|parent_id|run|cmd|signal|err)":"[^"]*"[,}]/, "", l)
 			sub(/"reason":"limit"[,}]/, "", l)
+			sub(/"last":\[[^]]*\][,}]?/, "", l)
 			gsub(/[{}",]+/, " ", l)
 			n[l] += m ? 1 : -1
 		}
@@ -82,6 +92,7 @@ awk -v dir="$dir" -v want="$want" -v calls="$calls" -v line="$line" '
 			how[m] = text(dir "/" m "/how")
 			out[m] = text(dir "/" m "/out")
 			runs[m] = text(dir "/" m "/n")
+			held[m] = text(dir "/" m "/breakers")
 			took[m] = text(dir "/" m "/how.took") + 0
 			sub(/\n$/, "", how[m])
 			sub(/\n$/, "", runs[m])
@@ -91,6 +102,8 @@ awk -v dir="$dir" -v want="$want" -v calls="$calls" -v line="$line" '
 			differ("end", how[1], how[0])
 		if (out[1] != out[0])
 			differ("stdout", out[1], out[0])
+		if (held[1] != held[0])
+			differ("breakers", held[1], held[0])
 		if (length(runs[1]) != length(runs[0]))
 			differ("runs", length(runs[1]), length(runs[0]))
 		if (took[1] > took[0] + 4 || took[0] > took[1] + 4)

@@ -62,7 +62,7 @@ function limit(innermost,    s) {
 	if (!rnd(4))
 		s = s " -p"
 	if (!rnd(4))
-		s = s " -s " pick("TERM INT USR1 KILL HUP")
+		s = s " -s " pick(broken ? "TERM INT USR1 HUP" : "TERM INT USR1 KILL HUP")
 	if (!rnd(5))
 		s = s " --on-timeout " pick(": false")
 	if (!rnd(5))
@@ -92,11 +92,25 @@ function bulkhead(    s) {
 	return s " " pick("x x y")
 }
 
-function layer(innermost,    n) {
-	n = rnd(5)
-	if (n == 4 && !(innermost && hangs))
-		return bulkhead()
-	return n % 2 ? retry(innermost) : limit(innermost)
+function breaker(i,    s) {
+	s = "nl-breaker -f " pick("1 1 2 3 9") " -o " pick("1us 1us 1h inf")
+	if (!rnd(4))
+		s = s " " pick("--on --except --ok") " " pick("1 1,2,3 any !2 timeout signal KILL rejected 75 0,1")
+	if (!rnd(5))
+		s = s " -E " pick("0 3 75")
+	if (!rnd(5))
+		s = s " --close-after 2"
+	if (!rnd(5))
+		s = s " -r 50 --window 5 --min-calls " pick("1 2 3")
+	broken = 1
+	return s " b" i
+}
+
+function layer(i,    n) {
+	n = rnd(6)
+	if (n > 3 && !(i == 0 && hangs))
+		return n == 4 ? bulkhead() : breaker(i)
+	return n % 2 ? retry(i == 0) : limit(i == 0)
 }
 
 BEGIN {
@@ -106,10 +120,10 @@ BEGIN {
 	for (k = 0; k < count; k++) {
 		line = victim()
 		attempts = 1
-		short = 0
+		short = broken = 0
 		n = 1 + rnd(4)
 		for (i = 0; i < n; i++)
-			line = layer(i == 0) " " line
+			line = layer(i) " " line
 		print (rnd(5) ? "" : "|") line
 	}
 }
