@@ -51,6 +51,7 @@ _nl() {
 		SET) word='any signal timeout rejected' ;;
 		*\|*) word=${arg//[|A-Z]/ } ;;
 		CMD | COMMAND) mapfile -t COMPREPLY < <(compgen -c -- "$cur"); return ;;
+		DIR) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
 		FILE | SPEC) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 		*) return ;;
 		esac
@@ -69,3 +70,44 @@ _nl() {
 	fi
 }
 complete -F _nl nl-retry nl-timeout nl-breaker nl-bulkhead
+
+# nl-ctl: a command, then policies, kinds or keys of policies.
+_nl_ctl() {
+	local cur=${COMP_WORDS[COMP_CWORD]} command='' wants='' word words i policy
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		word=${COMP_WORDS[i]}
+		if [[ $wants ]]; then
+			[[ $word == = ]] || wants=''
+		elif [[ $word == --@(state|events|if-gen) ]]; then
+			wants=$word
+		elif [[ $word != -* && ! $command ]]; then
+			command=$word
+		fi
+	done
+	if [[ $wants == --state ]]; then
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -d -- "${cur#=}")
+		return
+	fi
+	case $command:$cur in
+	*:-*) words=$("$1" --complete | cut -f1 | grep -e ^- | tr -d =) ;;
+	:*) words=$("$1" --complete | cut -f1 | grep -v -e ^-) ;;
+	list:*) words='breaker bulkhead budget retry timeout' ;;
+	show:* | reset:* | history:* | watch:*) words=$("$1" list --names) ;;
+	open:* | close:* | disable:* | enable:*) words=$("$1" list --names breaker | sed s,^,breaker/,) ;;
+	get:* | set:* | unset:*)
+		for policy in $("$1" list --names); do
+			words+=" $(_nl_keys "${policy%%/*}" | sed "s,^,$policy.,; $([[ $command == set ]] && echo s,$,=,)")"
+		done
+		compopt -o nospace
+		;;
+	esac 2>/dev/null
+	[[ $wants ]] || mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+}
+
+# The options of a kind that are numbers.
+_nl_keys() {
+	[[ $1 != timeout ]] || echo limit
+	"nl-$1" --complete | sed -nE '/^--(seed|exit-code)/d; s/^--([a-z-]*)=\t(N|X|PERCENT|DURATION|JITTER|KIND[^\t]*)\t.*/\1/p'
+} 2>/dev/null
+complete -F _nl_ctl nl-ctl

@@ -46,6 +46,8 @@ function __nl_complete
                 printf '%s\n' $prefix{any,signal,timeout,rejected}
             case '*|*'
                 printf '%s\n' $prefix(string split '|' -- $arg | string match -rv '[A-Z]')
+            case DIR
+                __fish_complete_directories (string replace -- "$prefix" '' $cur)
             case FILE SPEC
                 __fish_complete_path (string replace -- "$prefix" '' $cur)
             case CMD COMMAND
@@ -59,4 +61,49 @@ function __nl_complete
         nl-ctl list --names (string replace -r '.*nl-' '' -- $tool) 2>/dev/null
     end
 end
+# nl-ctl: a command, then policies, kinds or keys of policies.
+function __nl_ctl
+    set -l words (commandline -opc)
+    set -l tool $words[1]
+    set -l command
+    set -l wants
+    for word in $words[2..]
+        if set -q wants[1]
+            set -e wants[1]
+        else if contains -- $word --state --events --if-gen
+            set wants $word
+        else if not string match -q -- '-*' $word; and not set -q command[1]
+            set command $word
+        end
+    end
+    if set -q wants[1]
+        test $wants = --state; and __fish_complete_directories (commandline -ct)
+        return
+    end
+    if string match -q -- '-*' (commandline -ct)
+        $tool --complete | string match -r -- '^-.*' | string replace -r -- '^(\S+?)=?\t[^\t]*\t' '$1\t'
+        return
+    end
+    switch "$command"
+        case ''
+            $tool --complete | string match -rv -- '^-' | string replace -r -- '^(\S+)\t[^\t]*\t' '$1\t'
+        case list
+            printf '%s\n' breaker bulkhead budget retry timeout
+        case show reset history watch
+            $tool list --names
+        case open close disable enable
+            $tool list --names breaker | string replace -r '^' breaker/
+        case get set unset
+            set -l end ''
+            test $command = set; and set end =
+            for policy in ($tool list --names)
+                set -l kind (string split -m1 / -- $policy)[1]
+                test $kind = timeout; and echo $policy.limit$end
+                nl-$kind --complete | string match -rv -- '^--(seed|exit-code)=' |
+                    string match -rg -- '^--([a-z-]*)=\t(?:N|X|PERCENT|DURATION|JITTER|KIND[^\t]*)\t' |
+                    string replace -r -- '(.*)' "$policy.\$1$end"
+            end
+    end 2>/dev/null
+end
+complete -c nl-ctl -f -a '(__nl_ctl)'
 complete -c nl-retry -c nl-timeout -c nl-breaker -c nl-bulkhead -f -a '(__nl_complete)'

@@ -17,6 +17,8 @@ setup() {
 	printf '#!/bin/sh\n' >here/nlprobe
 	chmod +x here/nlprobe
 	PATH=$PWD/here:$PATH
+	nl-breaker db true
+	nl-bulkhead dump true
 }
 
 ask_bash() {
@@ -29,7 +31,8 @@ ask_bash() {
 			read -r -a COMP_WORDS <<<"$(sed "s/[=:]/ & /g" <<<"$line")"
 			[[ $line != *" " ]] || COMP_WORDS+=("")
 			COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
-			_nl "${COMP_WORDS[0]}" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+			f=$(complete -p "${COMP_WORDS[0]}" | sed "s/.*-F \([^ ]*\) .*/\1/")
+			$f "${COMP_WORDS[0]}" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
 			printf "%s\t%s\n" "$line" "${COMPREPLY[*]}"
 		done' bash "$c/nl.bash" "${BASH_COMPLETION-/usr/share/bash-completion/bash_completion}" "$@"
 }
@@ -114,7 +117,20 @@ table() {
 		'nl-timeout 5 nlpro' nlprobe \
 		'nl-timeout -k 5 -fs INT 5 nlpro' nlprobe \
 		'nl-timeout 5 -- nlpro' nlprobe \
-		'nl-retry nlprobe --atte' ''
+		'nl-retry nlprobe --atte' '' \
+		'nl-breaker --semantics r' resilience4j \
+		'nl-bulkhead --release ' 'command tree' \
+		'nl-breaker -f 3 d' db \
+		'nl-bulkhead ' dump \
+		'nl-bulkhead -m 2 dump nlpro' nlprobe \
+		'nl-ctl --' "$(long_options nl-ctl)" \
+		'nl-ctl ' "$(nl-ctl --complete | cut -f1 | grep -v -e ^- | xargs)" \
+		'nl-ctl --json sh' show \
+		'nl-ctl list b' 'breaker bulkhead budget' \
+		'nl-ctl show ' 'db dump' \
+		'nl-ctl open ' db \
+		'nl-ctl get breaker/db.f' db.failures \
+		'nl-ctl set bulkhead/dump.' 'dump.max= dump.queue= dump.wait='
 }
 
 # What is wrapped completes itself.
@@ -141,6 +157,18 @@ wrapped() {
 
 @test "fish completes options, their arguments, commands, and what is wrapped" {
 	{ table && wrapped; } | offers fish
+}
+
+@test "Completions offer exactly the keys that nl-ctl can set" {
+	nl-retry --name r true
+	for kind in breaker bulkhead retry timeout; do
+		run -1 --separate-stderr nl-ctl set "$kind/x.nonesuch=1"
+		# shellcheck disable=SC2154  # set by run
+		sed -n 's/.*has: \(.*\))$/\1/p' <<<"$stderr" | tr ' ' '\n' | sort >want
+		bash --norc -c '. "$1"; _nl_keys "$2"' bash "$c/nl.bash" "$kind" | sort >got
+		[ -s want ]
+		diff want got
+	done
 }
 
 @test "Completions know the words that --help has for --jitter and --backoff" {

@@ -41,7 +41,7 @@ examples() {
 		awk -F '\t' -v n="$n" '$1 == n' all | cut -f2- >block
 		grep -q '^\$ ' block || continue
 		mkdir "d$n"
-		(cd "d$n" && transcript ../block) || { bad=1; printf 'in %s, block %d\n' "$2" "$n"; }
+		(export NL_STATE=$BATS_TEST_TMPDIR.state/$n && cd "d$n" && transcript ../block) || { bad=1; printf 'in %s, block %d\n' "$2" "$n"; }
 		ran=$((ran + 1))
 	done <numbers
 	((ran > 0 && bad == 0))
@@ -53,7 +53,7 @@ as_reader() {
 	printf '%s\n' '<!doctype html>' '<title>Example</title>' >www/index.html
 	serve www
 	printf '%s\n' 'noproxy = "*"' "connect-to = \"::${base#http://}\"" >.curlrc
-	export CURL_HOME=$PWD
+	export CURL_HOME=$PWD NO_COLOR=1
 	unset NL_EVENTS
 }
 
@@ -64,17 +64,27 @@ readme_block() {
 }
 
 @test "Each option is in the page, in --help and in --complete, with the same argument" {
-	for tool in nl-retry nl-timeout nl-breaker nl-bulkhead; do
+	for tool in nl-retry nl-timeout nl-breaker nl-bulkhead nl-ctl; do
 		awk '/^\.It Fl/ { gsub(/,/, ""); arg = ""
 			for (i = 2; i <= NF; i++) if ($i == "Ar") arg = $(i + 1)
 			for (i = 2; i <= NF; i++) if ($i == "Fl") print "-" $(i + 1) "\t" arg }' "$root/man/$tool.1" | sort >page
-		"$tool" --complete | cut -f1,2 | tr -d = | sort >complete
+		"$tool" --complete | grep -e ^- | cut -f1,2 | tr -d = | sort >complete
 		"$tool" --help | sed -n 's/^  \(-.,\|   \) \(--[a-z-]*\) \{0,1\}\([^ ]*\).*/\1\t\2\t\3/p' |
 			awk -F '\t' '{ sub(/,/, "", $1); if ($1 ~ /-/) print $1 "\t" $3; print $2 "\t" $3 }' | sort >help
 		[ -s page ]
 		diff page complete
 		diff help complete
 	done
+}
+
+@test "Each command of nl-ctl is in its page and in --help, with the same operands" {
+	mandoc -Tascii -O width=1000 "$root/man/nl-ctl.1" | sed 's,.\x08,,g' |
+		awk '/^   (Looking|Changing)/ { on = 1 } /^   Options/ { on = 0 } on && /^     [a-z]/' | sed 's/^ *//; s/  .*//; s/ \.\.\./.../' | sort >page
+	nl-ctl --complete | grep -v -e ^- | cut -f1,2 | sed 's/\t/ /; s/ $//' | sort >complete
+	nl-ctl --help | sed -n '1,/^Commands/d; s/^  \([a-z][^ ]*\( [^ ]\{1,\}\)*\)\(  .*\)*$/\1/p' | sort >help
+	[ -s page ]
+	diff page complete
+	diff help complete
 }
 
 @test "Options of all tools are in ninelives(7)" {
@@ -85,7 +95,8 @@ readme_block() {
 }
 
 @test "The long name of an option is its key" {
-	for tool in 'nl-retry -n4 -b lin:1ms..9ms -j none -T 9 -t 8 -k 3 -s INT --on 1 --stdin null --seed 7 -O' 'nl-timeout -fp -k 3 -s INT -i 9 9'; do
+	for tool in 'nl-retry -n4 -b lin:1ms..9ms -j none -T 9 -t 8 -k 3 -s INT --on 1 --stdin null --seed 7 -O' 'nl-timeout -fp -k 3 -s INT -i 9 9' \
+		'nl-breaker -f 3 -r 50 --window 20 --slow 9 -o 9 --open-factor 2 -p 2 -w 1 -E 9 b' 'nl-bulkhead -m 2 -w 3 -q 4 --release tree -E 9 b'; do
 		rm -f ev
 		# shellcheck disable=SC2086
 		NL_EVENTS=./ev@debug $tool true
@@ -106,10 +117,10 @@ readme_block() {
 }
 
 @test "SYNOPSIS is the usage line of --help" {
-	for tool in nl-retry nl-timeout nl-breaker nl-bulkhead; do
+	for tool in nl-retry nl-timeout nl-breaker nl-bulkhead nl-ctl; do
 		mandoc -Tascii -O width=1000 "$root/man/$tool.1" | sed 's,.\x08,,g' | awk '/^SYNOPSIS/ { on = 1; next } /^[A-Z]/ { on = 0 } on' |
 			sed 's/^ *//; /^$/d' | tr -s ' \t' ' ' | grep -v -e '--left$' -e '--simulate$' >page
-		"$tool" --help | sed -n '1s/^Usage: //p; 2,/^[^ ]/s/^ *\( .*\)/\1/p' | tr -d '\n' | sed 's/$/\n/' >help
+		"$tool" --help | sed -n '1s/^Usage: //p; 2,${/^[^ ]/q; s/^ *\( .*\)/\1/p;}' | tr -d '\n' | sed 's/$/\n/' >help
 		diff page help
 	done
 }
@@ -167,10 +178,28 @@ readme_block() {
 	layout | diff page -
 }
 
+@test "The lines for tmpfiles.d make a private directory, and one for a group as in nl-state(5)" {
+	command -v systemd-tmpfiles >/dev/null || skip 'no systemd-tmpfiles'
+	[ "$(id -u)" = 0 ] || skip 'not the root user'
+	mkdir etc
+	printf '%s\n' root:x:0: web:x:77: >etc/group
+	printf '%s\n' root:x:0:0::/:/bin/sh >etc/passwd
+	sed -n '/^\.Bd/,/^\.Ed/s/^[dx] /&/p' "$root/man/nl-state.5" >lines
+	[ "$(wc -l <lines)" -eq 2 ]
+	systemd-tmpfiles --create --root="$PWD" "$root/lib/tmpfiles.d/ninelives.conf"
+	systemd-tmpfiles --create --root="$PWD" - <lines
+	[ "$(stat -c '%n %a %u %g' run/*)" = $'run/ninelives 700 0 0\nrun/ninelives-web 2770 0 77' ]
+	for dir in run/*; do
+		nl-breaker --state "$dir" --on-state-error fail db true
+		rm -rf "$dir"
+	done
+}
+
 @test "Examples of nl-timeout(1) print what they say" { as_reader && examples displays man/nl-timeout.1; }
 @test "Examples of nl-retry(1) print what they say" { as_reader && examples displays man/nl-retry.1; }
 @test "Examples of nl-breaker(1) print what they say" { as_reader && examples displays man/nl-breaker.1; }
 @test "Examples of nl-bulkhead(1) print what they say" { as_reader && examples displays man/nl-bulkhead.1; }
+@test "Examples of nl-ctl(1) print what they say" { as_reader && examples displays man/nl-ctl.1; }
 @test "Examples of nl-state(5) print what they say" { as_reader && examples displays man/nl-state.5; }
 @test "Examples of ninelives(7) print what they say" { as_reader && examples displays man/ninelives.7; }
 @test "Examples of nl-events(5) print what they say" { as_reader && examples displays man/nl-events.5; }
@@ -191,6 +220,19 @@ readme_block() {
 		echo "$got: $line"
 		[ "$got" = "${want:-0}" ]
 	done <lines
+}
+
+@test "README's order of layers works in one process and in several" {
+	readme_block '^it dies' sh >line
+	mkdir stub
+	printf '#!/bin/sh\nflaky -q n 1 0 && echo "$2"\n' >stub/psql
+	chmod +x stub/psql
+	PATH=$PWD/stub:$PATH
+	for fuse in 1 0; do
+		rm -f n
+		[ "$(NL_FUSE=$fuse sh -c "$(sed 's/nl-retry/& -b const:1ms/' line)")" = 'select 1' ]
+		[ "$(wc -c <n)" -eq 2 ]
+	done
 }
 
 @test "README's crontab is silent when the job goes well, and mails when not" {

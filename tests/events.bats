@@ -516,3 +516,23 @@ said_all() {
 	run -0 nl-retry --version
 	[ ! -s "$NL_EVENTS" ]
 }
+
+@test "Each event of nl-events(5) is sent by something" {
+	export NL_EVENTS=$NL_EVENTS@debug
+	soon -n 2 flaky n 1 || :
+	nl-timeout 0.1 sleep 60 || :
+	nl-breaker -f 1 -o 1h shut false || nl-breaker shut true || :
+	nl-breaker -f 1 -o 1ms again false || nl-breaker -w 10 again true
+	nl-breaker late nl-ctl open late
+	nl-bulkhead full nl-bulkhead full true || :
+	nl-breaker -r 50 --window 20 shape true
+	nl-breaker -r 50 --window 30 shape true
+	nl-ctl set breaker/late.failures=7
+	nl-breaker late true || :
+	(umask 077 && echo 'allow * list *' >"$NL_STATE/rules")
+	nl-ctl close late || :
+	echo no record >"$NL_STATE/breaker/shape"
+	nl-breaker shape true
+	diff <(events "${NL_EVENTS%@debug}" | sort -u) <(nlcheck --table | cut -f1 | grep -v '^\*' | sort -u)
+	[ "$(ev 'select(.event == "nl.circuit.rejected" and .policy == "late").gen' "${NL_EVENTS%@debug}")" = 1 ]
+}

@@ -23,6 +23,7 @@ prints() {
 @test "telemetry_composition.sh prints what it says" { prints telemetry_composition.sh; }
 @test "cron.sh prints what it says" { prints cron.sh; }
 
+@test "breaker_cron.sh prints what it says" { prints breaker_cron.sh; }
 @test "bulkhead_make.sh prints what it says" { prints bulkhead_make.sh; }
 @test "agent_tools.sh prints what it says" { prints agent_tools.sh; }
 @test "bulkhead_pg_dump.sh prints what it says" {

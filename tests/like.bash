@@ -3,14 +3,14 @@
 #
 # like.bash - compares what an example prints with what its page says it prints.
 #
-#   like EXPECTED ACTUAL   equal, but: a number with a fraction or a port of the
-#                          loopback is any other one, ... is any text, and a line
+#   like EXPECTED ACTUAL   equal, but: a number with a fraction, a time of day or a port
+#                          of the loopback is any other one, ... is any text, and a line
 #                          that is ... alone any number of lines
 #   transcript FILE        runs a transcript: lines that begin with "$ " are
 #                          commands, all run by one shell at a terminal, the lines
 #                          after each are what it prints
 
-normal() { sed -E 's/[0-9]+\.[0-9]+/0.0/g; s/127\.0\.0\.1:[0-9]+/127.0.0.1:0/g; s/0\.0\.0\.0:[0-9]+/0.0.0.0:0/g' <<<"$1"; }
+normal() { sed -E 's/\b[0-2][0-9](:[0-5][0-9]){2}\b/00:00:00/g; s/[0-9]+\.[0-9]+/0.0/g; s/127\.0\.0\.1:[0-9]+/127.0.0.1:0/g; s/0\.0\.0\.0:[0-9]+/0.0.0.0:0/g' <<<"$1"; }
 
 like() {
 	local want got piece rest
