@@ -16,6 +16,7 @@
 #include "opt.h"
 #include "report.h"
 #include "run.h"
+#include "spend.h"
 #include "state.h"
 #include "stdin.h"
 #include "stop.h"
@@ -42,7 +43,8 @@ struct retry {
 	bool hold, quiet, dry_run;
 	struct nl_word input;
 	struct nl_seed seed;
-	const char *on_retry, *on_giveup, *report;
+	const char *on_retry, *on_giveup, *report, *budget;
+	struct nl_budget_ref purse;     /* what --budget says */
 	struct nl_match *match;
 };
 
@@ -65,6 +67,7 @@ static const struct nl_opt options[] = {
 	NL_OPT('O', "hold", struct retry, hold, NULL, "pass on the stdout of the successful attempt alone", NULL),
 	NL_OPT('q', "quiet", struct retry, quiet, NULL, "no output unless it gives up: then the last attempt's", NULL),
 	NL_OPT(0, "stdin", struct retry, input, "auto|replay|inherit|null", "what attempts read", "auto"),
+	NL_OPT(0, "budget", struct retry, budget, "NAME[:PROFILE]", "share retries with all who name this budget", NULL),
 	NL_OPT(0, "seed", struct retry, seed, "N", "make jitter reproducible", NULL),
 	NL_OPT(0, "on-retry", struct retry, on_retry, "COMMAND", "run by sh before each wait", NULL),
 	NL_OPT(0, "on-giveup", struct retry, on_giveup, "COMMAND", "run by sh when it gives up", NULL),
@@ -85,6 +88,11 @@ static int retry_init(struct nl_svc *svc, char ***argv, struct nl_err *err)
 		r->match = nl_match_new(r->retry_if, &why);
 		if (!r->match)
 			return nl_fail(err, "--retry-if: %.200s", why.msg);
+	}
+	if (r->budget) {
+		struct nl_err why;
+		if (nl_budget_ref_parse(r->budget, &r->purse, &why) < 0)
+			return nl_fail(err, "--budget: '%.70s': %.120s", r->budget, why.msg);
 	}
 	(void)argv;                             // No operands of its own.
 	svc->silent = r->quiet;
@@ -112,6 +120,7 @@ struct call {
 	unsigned k;                     /* attempt, since --reset-after began anew; 0: it just did */
 	nl_time at;                     /* when the last attempt ended */
 	int report;
+	struct nl_spend *spend;         /* NULL: no budget */
 };
 
 static nl_time next_delay(struct call *c)
@@ -170,6 +179,14 @@ static void empty_retry_after(struct call *c)
 		nl_say(c->run, "--retry-after: %s: %s", c->r->retry_after, strerror(-fd));
 	else
 		c->run->os->close(fd);
+}
+
+/* What it is to a budget: an answer to come back later is the service's. */
+static enum nl_budget_cause cause_of(struct nl_outcome o, bool asked)
+{
+	if (asked || nl_code(o.wstatus) == NL_EX_REJECTED)
+		return NL_CAUSE_THROTTLE;
+	return o.why == NL_DEADLINE || nl_code(o.wstatus) == NL_EX_TIMEOUT ? NL_CAUSE_TIMEOUT : NL_CAUSE_ERROR;
 }
 
 static void prepare_streams(struct call *c)
@@ -285,6 +302,12 @@ NL_COLD static void tell_retry(struct call *c, struct nl_outcome o, unsigned num
 	nl_event_emit(&e);
 }
 
+/* Thousandths of a token as nanoseconds, so that they are written as seconds are. */
+static nl_time some(int64_t tokens)
+{
+	return tokens < NL_NEVER / NL_MS ? tokens * NL_MS : NL_NEVER;
+}
+
 NL_COLD static void tell_exhausted(struct call *c, struct nl_outcome o, const char *why)
 {
 	struct nl_event e;
@@ -299,12 +322,21 @@ NL_COLD static void tell_exhausted(struct call *c, struct nl_outcome o, const ch
 	nl_event_str(&e, "err", name ? name : "exit_0", 24);
 	nl_event_secs(&e, "dur_s", c->at - c->story.began);
 	nl_event_secs(&e, "slept_s", c->story.slept);
+	bool spent = !strcmp(why, "budget");
+	if (spent) {
+		nl_event_str(&e, "budget", c->r->purse.name, NL_NAME_MAX);
+		nl_event_secs(&e, "tokens", some(c->spend->tokens));
+		nl_event_secs(&e, "cost", some(c->spend->cost));
+	}
 	nl_outcome_text(o, what);
 	const char *text = o.why == NL_DEADLINE || nl_code(o.wstatus) == NL_EX_TIMEOUT ? "timeout" : what;
 	if (!strcmp(why, "not_retryable") && nl_code(o.wstatus) == NL_EX_REJECTED)
 		nl_event_human(&e, "retry: not retried: %s (rejected); --on %d would", text, nl_code(o.wstatus));
 	else if (!strcmp(why, "not_retryable"))
 		nl_event_human(&e, "retry: not retried: %s", text);
+	else if (spent)
+		nl_event_human(&e, "retry: not retried: %s; the budget %.64s is spent (%lld tokens left, a retry takes %lld)", text,
+		               c->r->purse.name, (long long)(c->spend->tokens / 1000), (long long)(c->spend->cost / 1000));
 	else if (!strcmp(why, "stdin"))
 		nl_event_human(&e, "retry: not retried: %s; the attempt has read from a shared stdin (--stdin=replay would)", text);
 	else
@@ -343,6 +375,8 @@ static struct nl_outcome attempts(struct call *c, const char **why)
 		enum nl_class class = nl_classify(&r->on, &r->except, &r->ok, o);
 		if (class == NL_CLASS_SUCCESS) {
 			*why = "success";
+			if (c->spend)
+				nl_spend_ok(c->spend);
 			return o;
 		}
 		nl_time dur = c->at - began;
@@ -352,6 +386,8 @@ static struct nl_outcome attempts(struct call *c, const char **why)
 		if (r->reset_after.ns > 0 && dur >= r->reset_after.ns)
 			c->k = 0, c->jitter = (struct nl_jitter_state){ 0 };
 		struct nl_failure f = { .attempt = c->story.attempts, .outcome = o, .dur = dur, .delay = -1 };
+		if (c->spend && class == NL_CLASS_FAILURE)
+			nl_spend_failed(c->spend, cause_of(o, false));
 		*why = class == NL_CLASS_NEITHER ? "not_retryable" : reason_against(c);
 		if (!*why && (o.why == NL_DEADLINE || o.why == NL_CANCELLED))
 			*why = "stopped", o = stopped(c, o.why, nl_limit(&c->q));
@@ -375,6 +411,11 @@ static struct nl_outcome attempts(struct call *c, const char **why)
 			*why = "stopped", f.delay = -1;
 			nl_story_failed(&c->story, f);
 			return stopped(c, nl_why_told(c->run), nl_limit(&c->q));
+		}
+		if (c->spend && !nl_spend_retry(c->spend, cause_of(o, asked >= 0))) {
+			*why = "budget", f.delay = -1;
+			nl_story_failed(&c->story, f);
+			return o;
 		}
 		nl_story_failed(&c->story, f);
 		tell_retry(c, o, number, dur, f.delay, asked);
@@ -417,7 +458,12 @@ static struct nl_outcome retry_call(struct nl_svc *svc, struct nl_run *run, stru
 		c.q.limit = nl_stopper_limit(&r->stop, svc, nl_after(c.at, r->total.ns));
 
 	struct nl_outcome o = { NL_EXIT(NL_EX_FAIL), NL_NOTRUN };
+	struct nl_spend spend;
 	int e = 0;
+	if (r->budget) {
+		nl_spend_open(&spend, run, c.of, &r->purse, svc->state, svc->pin);
+		c.spend = &spend;
+	}
 	if (r->report && (c.report = nl_report_open(run, r->report)) < 0)
 		nl_say(run, "--report: %s: %s", r->report, strerror(-c.report));
 	else if ((e = nl_stdin_open(run, &c.in, &c.q, (enum nl_stdin_mode)r->input.index, r->attempts.n != 1)) < 0)
@@ -432,6 +478,8 @@ static struct nl_outcome retry_call(struct nl_svc *svc, struct nl_run *run, stru
 		if (r->quiet ? !success : success)
 			o = deliver(&c, i, o, &why);
 	success = success && !strcmp(why, "success");
+	if (c.spend)
+		nl_spend_close(c.spend);
 	if (!success)
 		tell_exhausted(&c, o, why);
 	if (!success && r->on_giveup)
@@ -455,7 +503,7 @@ const struct nl_layer nl_retry = {
 	.name = "retry",
 	.usage = "[-Oq] [-n N] [-b KIND:BASE[..CAP]] [-j JITTER] [-T DURATION] [-t DURATION] [-k DURATION] [-s SIGNAL] "
 	         "[--kill group|tree] [--on SET] [--except SET] [--ok SET] [--retry-if ERE] [--retry-after FILE] "
-	         "[--reset-after DURATION] [--stdin auto|replay|inherit|null] [--seed N] [--on-retry COMMAND] "
+	         "[--reset-after DURATION] [--stdin auto|replay|inherit|null] [--budget NAME[:PROFILE]] [--seed N] [--on-retry COMMAND] "
 	         "[--on-giveup COMMAND] [--report FILE] [--dry-run] COMMAND [ARG]...",
 	.about = "Run COMMAND until it succeeds.",
 	.opts = options,
