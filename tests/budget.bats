@@ -43,10 +43,12 @@ load helper
 	# 100 tokens, 5 a retry: 20 retries and 20 first attempts.
 	nl-retry --budget x true
 	nl-ctl set budget/x.max=100
+	local all=()
 	for ((i = 0; i < 20; i++)); do
-		nl-retry -n 9 -b constant:0 --budget x flaky "n$i" 1 3>&- &
+		nl-retry -n 9 -b constant:0 --budget x flaky "n$i" 1 >/dev/null 3>&- &
+		all+=("$!")
 	done
-	wait
+	wait "${all[@]}" || :
 	[ "$(cat n* | wc -c)" = 40 ]
 }
 
