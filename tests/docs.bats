@@ -7,7 +7,7 @@
 # An example is a literal display of a page (.Bd -literal), or a ```console block
 # of README.md, with lines that begin with "$ ": like.bash has the rules.  They
 # run at a terminal, in an empty directory; example.com is a server of the test.  README's other blocks have tests of their own below.
-# shellcheck disable=SC2016,SC2034,SC2154  # text for inner shells; set by run and serve
+# shellcheck disable=SC2016,SC2030,SC2031,SC2034,SC2154  # text for inner shells; each test is a subshell; set by run and serve
 bats_require_minimum_version 1.5.0
 load helper
 load like

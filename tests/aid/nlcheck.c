@@ -32,25 +32,24 @@ enum form { ONE, TIME, EVENT, SEV, POLICY, NAME, KIND, TRACE, ID, NUMBER, FROM_1
 #define ERR_WORDS "exit_[0-9]{1,3}|signal_[A-Z0-9+-]+|timeout|rejected|spawn|deadline"
 #define ERR_COUNT "\"(" ERR_WORDS "|others)\":[1-9][0-9]*"
 
-/* What a value must be: its JSON type, its text (a string's unescaped), and at
- * most so many characters; 0: any number.  (A bound in a pattern is slow to compile.) */
-static const struct { const char *name; enum nl_json_type type; const char *pattern; size_t most; } form[] = {
+/* What a value must be: its JSON type, and its text (a string's unescaped). */
+static const struct { const char *name; enum nl_json_type type; const char *pattern; } form[] = {
 	[ONE] = { "1", NL_JSON_NUMBER, "^1$" },
 	[TIME] = { "a UTC time with 6 decimals", NL_JSON_STRING, "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 	           "T([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)\\.[0-9]{6}Z$" },
 	[EVENT] = { "an event name", NL_JSON_STRING, "^nl\\.[a-z_]+\\.[a-z_]+$" },
 	[SEV] = { "5, 9, 13 or 17", NL_JSON_NUMBER, "^(5|9|13|17)$" },
-	[POLICY] = { "a policy name", NL_JSON_STRING, "^[A-Za-z0-9._:/-]+$", 64 },
-	[NAME] = { "a name", NL_JSON_STRING, "^[A-Za-z0-9][A-Za-z0-9._-]*$", 64 },
+	[POLICY] = { "a policy name", NL_JSON_STRING, "^[A-Za-z0-9._:/-]+$" },
+	[NAME] = { "a name", NL_JSON_STRING, "^[A-Za-z0-9][A-Za-z0-9._-]*$" },
 	[KIND] = { "a kind", NL_JSON_STRING, "^(retry|timeout|breaker|bulkhead|control)$" },
 	[TRACE] = { "32 hex digits", NL_JSON_STRING, "^[0-9a-f]{32}$" },
 	[ID] = { "16 hex digits", NL_JSON_STRING, "^[0-9a-f]{16}$" },
-	[NUMBER] = { "a whole number", NL_JSON_NUMBER, "^(0|[1-9][0-9]*)$", 19 },
-	[FROM_1] = { "a whole number above 0", NL_JSON_NUMBER, "^[1-9][0-9]*$", 19 },
+	[NUMBER] = { "a whole number", NL_JSON_NUMBER, "^(0|[1-9][0-9]*)$" },
+	[FROM_1] = { "a whole number above 0", NL_JSON_NUMBER, "^[1-9][0-9]*$" },
 	[SECONDS] = { "seconds with 6 decimals", NL_JSON_NUMBER, "^(0|[1-9][0-9]*)\\.[0-9]{6}$" },
 	[BOOL] = { "true or false", NL_JSON_TRUE, "^(true|false)$" },
 	[TEXT] = { "a string", NL_JSON_STRING, "" },
-	[DETAIL] = { "a string of at most 200 characters", NL_JSON_STRING, "", 200 },
+	[DETAIL] = { "a string of at most 200 characters", NL_JSON_STRING, "" },
 	[TOOL] = { "a tool", NL_JSON_STRING, "^nl-[a-z]+$" },
 	[EXIT] = { "an exit status", NL_JSON_NUMBER, "^(0|[1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-5])$" },
 	[SIGNAL] = { "a signal without SIG", NL_JSON_STRING, "^(([A-RT-Z]|S[A-HJ-Z])[A-Z0-9]*([+-][0-9]+)?|[0-9]{1,2})$" },
@@ -69,9 +68,11 @@ static const struct { const char *name; enum nl_json_type type; const char *patt
 	[ERRS] = { "counts of errs", NL_JSON_OBJECT, "^\\{(" ERR_COUNT "(," ERR_COUNT ")*)?\\}$" },
 	[FULL] = { "a reason to reject", NL_JSON_STRING, "^(saturated|queue_full|timeout|stopped)$" },
 	[TOKENS] = { "a number of tokens", NL_JSON_NUMBER, "^(0|[1-9][0-9]*)(\\.[0-9]{1,6})?$" },
-	[BY] = { "a person", NL_JSON_STRING, "^uid:(0|[1-9][0-9]*)$", 14 },
+	[BY] = { "a person", NL_JSON_STRING, "^uid:(0|[1-9][0-9]*)$" },
 };
 _Static_assert(COUNT(form) == FORMS, "every form has its row");
+/* Characters at most; 0: any number.  A bound in a pattern is slow to compile. */
+static const size_t most[FORMS] = { [POLICY] = 64, [NAME] = 64, [NUMBER] = 19, [FROM_1] = 19, [BY] = 14, [DETAIL] = 200 };
 
 /* WITH and ELSE: present exactly if the key before is, or is not. */
 enum need { MUST, MAY, WITH, ELSE, IF_RETRY };
@@ -220,7 +221,7 @@ static bool check_form(const char *key, enum form f, unsigned i)
 
 	for (const char *p = s; *p; p++)
 		chars += (*p & 0xc0) != 0x80;
-	if (!type || nul || (form[f].most && chars > form[f].most) || !matches(f, s))
+	if (!type || nul || (most[f] && chars > most[f]) || !matches(f, s))
 		return bad("%s: '%s' is not %s", key, s, form[f].name);
 	return true;
 }
