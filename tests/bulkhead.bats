@@ -259,6 +259,69 @@ teardown() {
 	[ "$(locked x 1000)" = 0 ]
 }
 
+@test "When --max is lowered while commands run, nobody is stopped and nobody is admitted until fewer run" {
+	for n in 1 2 3; do
+		hold $n -m 3 x
+	done
+	nl-ctl set bulkhead/x.max=1
+	run nl-bulkhead -m 3 x true
+	[ "$status" -eq 75 ]
+	queue 4 -m 3 x
+	# Those who hold a slot go one by one; with the last but one none is free yet.
+	let_go 1
+	wait_for 5 sh -c "ls -l /proc/${pids[4]}/fd | grep -q inotify"
+	run nl-bulkhead -m 3 x true
+	[ "$status" -eq 75 ]
+	let_go 2
+	run nl-bulkhead -m 3 --pin x true       # Somebody waits.
+	[ "$status" -eq 75 ]
+	[ "$(tickets x)" = 1 ]
+	alive "${pids[3]}" "$(cat in.3)"
+	[ ! -e order ]
+	let_go 3
+	wait "${pids[4]}"
+	[ "$(cat order)" = 4 ]
+	[ "$(field max | tr "\n" " ")" = "1 1 3 " ]
+}
+
+@test "When --max is raised who waits is admitted at once" {
+	hold 1 x
+	queue 2 x
+	queue 3 x
+	t=${EPOCHREALTIME/./}
+	nl-ctl set bulkhead/x.max=2
+	wait "${pids[2]}" "${pids[3]}"
+	[ $((${EPOCHREALTIME/./} - t)) -lt 5000000 ]
+	[ "$(tr '\n' ' ' <order)" = "2 3 " ]
+	alive "${pids[1]}"
+	nl-bulkhead -m 1 x true         # Nor does a line of its own keep it out,
+	run nl-bulkhead -m 1 --pin x true       # unless it is to count.
+	[ "$status" -eq 75 ]
+	nl-ctl unset bulkhead/x.max
+	run nl-bulkhead x true
+	[ "$status" -eq 75 ]
+	let_go 1
+}
+
+@test "--wait and --queue can be changed while others run, and --pin keeps to the line" {
+	hold 1 x
+	nl-ctl set bulkhead/x.wait=50ms
+	: >"$NL_EVENTS"
+	run nl-bulkhead x true
+	[ "$status" -eq 75 ]
+	[ "$(field reason) $(field gen | sort -u)" = "timeout 1" ]
+	run nl-bulkhead --pin x true
+	[ "$(field reason | tail -n 1)" = saturated ]
+	nl-ctl set bulkhead/x.wait=inf bulkhead/x.queue=1
+	start nl-bulkhead x true
+	wait_for 5 has_tickets x 1
+	run nl-bulkhead -q 9 x true
+	[ "$status" -eq 75 ]
+	[ "$(field reason | tail -n 1)" = queue_full ]
+	let_go 1
+	wait "$pid"
+}
+
 @test "Each call goes by its own --max" {
 	hold 1 -m 3 x
 	hold 2 -m 3 x
