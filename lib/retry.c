@@ -386,7 +386,7 @@ static struct nl_outcome attempts(struct call *c, const char **why)
 		if (r->reset_after.ns > 0 && dur >= r->reset_after.ns)
 			c->k = 0, c->jitter = (struct nl_jitter_state){ 0 };
 		struct nl_failure f = { .attempt = c->story.attempts, .outcome = o, .dur = dur, .delay = -1 };
-		if (c->spend && class == NL_CLASS_FAILURE)
+		if (c->spend && class == NL_CLASS_FAILURE && o.why != NL_CANCELLED)
 			nl_spend_failed(c->spend, cause_of(o, false));
 		*why = class == NL_CLASS_NEITHER ? "not_retryable" : reason_against(c);
 		if (!*why && (o.why == NL_DEADLINE || o.why == NL_CANCELLED))

@@ -702,6 +702,37 @@ waits() { find "/proc/$1/fd" -lname 'anon_inode:*inotify*' 2>/dev/null | grep -q
 	[ "$(state go)" = closed ]
 }
 
+@test "What nl-ctl sets goes before the line, unless --pin" {
+	run -2 nl-breaker -f 9 db fails
+	run -0 nl-ctl set breaker/db.failures=2 breaker/db.open=1h
+	run -2 nl-breaker -f 9 --pin db fails
+	[ "$(state db)" = closed ]
+	[ -z "$(field gen "$(only nl.request.failure)")" ]
+	run -2 nl-breaker -f 9 -o 1s db fails
+	[ "$(state db)" = open ]
+	[ "$(field open_s)" = 3600.000000 ]
+	[ "$(field gen "$(only nl.circuit.opened)")" -gt 0 ]
+}
+
+@test "A person may hold it open or closed, or switch it off" {
+	run -0 nl-breaker db true
+	run -0 nl-ctl open db
+	run -75 nl-breaker db works
+	[ "$(field retry_after_s "$(only nl.circuit.rejected)")" = '' ]
+	run -0 nl-ctl disable db
+	for k in 1 2 3; do
+		run -2 nl-breaker -f 1 db fails
+	done
+	[ "$(state db)" = disabled ]
+	run -0 nl-ctl close --force db
+	run -2 nl-breaker -f 1 db fails
+	[ "$(state db)" = forced_closed ]
+	run -0 nl-ctl reset db
+	[ "$(state db)" = closed ]
+	run -2 nl-breaker -f 1 -o 1h db fails
+	[ "$(state db)" = open ]
+}
+
 # --- trouble, hooks, options ---
 
 @test "--on-state-error says what to do when state cannot be used" {

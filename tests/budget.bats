@@ -106,3 +106,11 @@ load helper
 	done
 	[[ $(nl-retry --budget x:aws true 2>&1) == *"unknown profile (aws-2.0, aws-2.1, grpc, finagle)"* ]]
 }
+
+@test "An attempt that was stopped from outside is no failure to a budget" {
+	nl-retry --budget x:grpc sh -c 'echo >there; sleep 60' 3>&- &
+	wait_for 5 test -e there
+	kill "$!"
+	wait "$!" || [ $? = 143 ]
+	[ "$(od -An -td8 -j 1000 -N 8 "$NL_STATE/budget/x" | tr -d ' ')" = 10000 ]
+}
