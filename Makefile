@@ -43,12 +43,13 @@ bin_c := $(wildcard bin/*.c)
 aid_c := $(wildcard tests/aid/*.c)
 sweep_c := $(wildcard tests/sweep/*.c)
 storm_c := $(wildcard tests/storm/*.c)
+lin_c := $(wildcard tests/lin/*.c)
 bench_c := $(wildcard tests/bench/*.c)
 fuzz_c := $(wildcard tests/fuzz/*.c)
 unit_c := $(wildcard tests/unit/*_test.c tests/sim/*_test.c)
 fake_c := $(filter-out $(unit_c),$(wildcard tests/unit/*.c tests/sim/*.c))
 bins := $(bin_c:%.c=$O/%)
-aids := $(aid_c:tests/%.c=$O/%) $(if $(sweep_c),$O/aid/sweep) $(if $(storm_c),$O/aid/storm)
+aids := $(aid_c:tests/%.c=$O/%) $(if $(sweep_c),$O/aid/sweep) $(if $(storm_c),$O/aid/storm) $(if $(lin_c),$O/aid/lin)
 benches := $(bench_c:tests/%.c=$O/%)
 units := $(addprefix $O/unit/,$(basename $(notdir $(unit_c))))
 libs := $O/libfake.a $O/libninelives.a
@@ -62,7 +63,7 @@ env = NL_ROOT='$(CURDIR)' NL_BIN='$(CURDIR)/$O/bin' NL_AID='$(CURDIR)/$O/aid' NL
 	PATH='$(CURDIR)/$O/bin:$(CURDIR)/$O/aid':"$$PATH"
 
 .PHONY: all lib bin aid unit benches check check-all check-valgrind check-install coverage lint lint-files bench \
-	bench-gate profile model sweep sim storm mutants fuzz json-diff coreutils-suite install uninstall dist clean musl-deps FORCE
+	bench-gate profile model sweep sim storm lin mutants fuzz json-diff coreutils-suite install uninstall dist clean musl-deps FORCE
 .PRECIOUS: $O/obj/%.o
 .DELETE_ON_ERROR:
 
@@ -77,7 +78,7 @@ unit: $(units)
 benches: $(benches)
 
 # All is rebuilt when a flag or the list of files changes.
-record := $(cc) $(flags) $(LDFLAGS) $(link_$(VARIANT)) $(LDLIBS) $(lib_c) $(fake_c) $(sweep_c) $(storm_c)
+record := $(cc) $(flags) $(LDFLAGS) $(link_$(VARIANT)) $(LDLIBS) $(lib_c) $(fake_c) $(sweep_c) $(storm_c) $(lin_c)
 $O/flags: FORCE
 	@mkdir -p $O; echo '$(record)' | cmp -s - $@ || echo '$(record)' >$@
 
@@ -105,13 +106,15 @@ $O/aid/sweep: $(sweep_c:%.c=$O/obj/%.o) $(libs)
 	$(link)
 $O/aid/storm: $(storm_c:%.c=$O/obj/%.o)
 	$(link)
+$O/aid/lin: $(lin_c:%.c=$O/obj/%.o) $O/libninelives.a
+	$(link)
 $O/%: $O/obj/tests/%.o $(libs)
 	$(link)
 $O/unit/%: $O/obj/tests/sim/%.o $(libs)
 	$(link)
 build/fuzz/%: tests/fuzz/%.c $(lib_c) $(wildcard lib/*.h) | build/include/jsmn.h
 	$(call run,LD,$@) mkdir -p $@.corpus && $(CLANG) $(std) -g -O1 -fsanitize=fuzzer,address,undefined -o $@ $< $(lib_c)
--include $(patsubst %.c,$O/obj/%.d,$(lib_c) $(bin_c) $(aid_c) $(unit_c) $(fake_c) $(sweep_c) $(storm_c) $(bench_c))
+-include $(patsubst %.c,$O/obj/%.d,$(lib_c) $(bin_c) $(aid_c) $(unit_c) $(fake_c) $(sweep_c) $(storm_c) $(lin_c) $(bench_c))
 
 # Unit tests run under the sanitizers, everything else on the build that ships.
 check:
@@ -139,6 +142,8 @@ sim: unit
 	SIM_STEPS=$(or $(STEPS),10000000) $O/unit/system_test
 storm: bin aid
 	@$(env) nice storm -k $(or $(KILLS),100000) -s $(or $(SEED),1)
+lin: aid
+	@$(env) nice lin && $(env) nice lin -m -n 100000
 mutants: bin aid unit
 	@O='$O' CC='$(cc)' FLAGS='$(flags)' LINK='$(LDFLAGS) $(link_$(VARIANT)) $(LDLIBS)' sh tests/mutants.sh
 coreutils-suite: bin
