@@ -107,7 +107,10 @@ _nl_ctl() {
 
 # The options of a kind that are numbers.
 _nl_keys() {
-	[[ $1 != timeout ]] || echo limit
+	case $1 in
+	timeout) echo limit ;;
+	budget) printf '%s\n' max cost timeout-cost throttle-cost deposit ttl min ;;
+	esac
 	"nl-$1" --complete | sed -nE '/^--(seed|exit-code)/d; s/^--([a-z-]*)=\t(N|X|PERCENT|DURATION|JITTER|KIND[^\t]*)\t.*/\1/p'
 } 2>/dev/null
 complete -F _nl_ctl nl-ctl

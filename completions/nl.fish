@@ -99,6 +99,7 @@ function __nl_ctl
             for policy in ($tool list --names)
                 set -l kind (string split -m1 / -- $policy)[1]
                 test $kind = timeout; and echo $policy.limit$end
+                test $kind = budget; and printf '%s\n' $policy.{max,cost,timeout-cost,throttle-cost,deposit,ttl,min}$end
                 nl-$kind --complete | string match -rv -- '^--(seed|exit-code)=' |
                     string match -rg -- '^--([a-z-]*)=\t(?:N|X|PERCENT|DURATION|JITTER|KIND[^\t]*)\t' |
                     string replace -r -- '(.*)' "$policy.\$1$end"

@@ -19,6 +19,7 @@ setup() {
 	PATH=$PWD/here:$PATH
 	nl-breaker db true
 	nl-bulkhead dump true
+	nl-retry --budget ci true
 }
 
 ask_bash() {
@@ -127,9 +128,10 @@ table() {
 		'nl-ctl ' "$(nl-ctl --complete | cut -f1 | grep -v -e ^- | xargs)" \
 		'nl-ctl --json sh' show \
 		'nl-ctl list b' 'breaker bulkhead budget' \
-		'nl-ctl show ' 'db dump' \
+		'nl-ctl show ' 'ci db dump' \
 		'nl-ctl open ' db \
 		'nl-ctl get breaker/db.f' db.failures \
+		'nl-ctl get budget/ci.t' 'ci.throttle-cost ci.timeout-cost ci.ttl' \
 		'nl-ctl set bulkhead/dump.' 'dump.max= dump.queue= dump.wait='
 }
 
@@ -160,8 +162,7 @@ wrapped() {
 }
 
 @test "Completions offer exactly the keys that nl-ctl can set" {
-	nl-retry --name r true
-	for kind in breaker bulkhead retry timeout; do
+	for kind in breaker bulkhead budget retry timeout; do
 		run -1 --separate-stderr nl-ctl set "$kind/x.nonesuch=1"
 		# shellcheck disable=SC2154  # set by run
 		sed -n 's/.*has: \(.*\))$/\1/p' <<<"$stderr" | tr ' ' '\n' | sort >want

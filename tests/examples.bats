@@ -25,6 +25,7 @@ prints() {
 
 @test "breaker_cron.sh prints what it says" { prints breaker_cron.sh; }
 @test "bulkhead_make.sh prints what it says" { prints bulkhead_make.sh; }
+@test "budget_ci.sh prints what it says" { prints budget_ci.sh; }
 @test "agent_tools.sh prints what it says" { prints agent_tools.sh; }
 @test "bulkhead_pg_dump.sh prints what it says" {
 	command -v pg_dump >/dev/null || skip 'no PostgreSQL client: apt-get install postgresql'
