@@ -639,15 +639,18 @@ waits() { find "/proc/$1/fd" -lname 'anon_inode:*inotify*' 2>/dev/null | grep -q
 
 @test "20 parallel loops around one breaker open it once, probe it exactly --probes times, close it once" {
 	shut
-	# Down at first; up, but slow, from its opening on.
+	# Down at first; up, but slow, when those are over that were let in before it opened.
 	printf '#!/bin/sh\n[ -e up ] || exit 2\necho x >>ran\nexec flock -s gate true\n' >service
 	chmod +x service
 	loop() {
 		until [[ -e stop || ! -e service ]]; do
-			nl-breaker -f 5 -o 1s -p 2 --on-change 'echo >up' db service || true
+			nl-breaker -f 5 -o 4s -p 2 db service || true
 		done
 	}
 	background 20 loop
+	wait_for 10 grep -q circuit.opened "$NL_EVENTS"
+	wait_for 3 gone "$PWD/service"
+	touch up
 	rejected() { (($(grep -c '"state":"half_open","retry_after_s"' "$NL_EVENTS") >= 40)); }
 	wait_for 15 rejected
 	[ "$(ran)" = 2 ]

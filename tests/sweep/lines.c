@@ -33,7 +33,7 @@ const struct line lines[] = {
 	{ .env = STATE, .cmd = "nl-breaker x true0", .child = true },
 	{ .env = STATE, .cmd = "nl-breaker x true0 3", .status = 3 },
 	{ .env = STATE, .cmd = "nl-retry -n2 -b constant:0 --on any nl-breaker -f1 x true0 3", .status = 75, .also = 3 },
-	{ .env = STATE, .cmd = "nl-retry -n3 -b constant:20ms --on any nl-breaker -f1 -o 10ms x sh -c '[ $NL_ATTEMPT = 3 ]'", .also = 1 },
+	{ .env = STATE, .cmd = "nl-retry -n3 -b constant:100ms -j none --on any nl-breaker -f1 -o 10ms x sh -c '[ $NL_ATTEMPT = 3 ]'", .also = 75 },
 	{ .env = STATE, .cmd = "nl-bulkhead x true0 3", .status = 3, .also = 125, .child = true },
 	{ .env = STATE, .cmd = "nl-bulkhead x nl-bulkhead -w .1 x true0", .status = 75, .also = 125 },
 	{ .env = STATE, .cmd = "nl-bulkhead -w inf x nl-bulkhead -m 2 -w inf x true0 3", .status = 3, .also = 125 },
