@@ -32,7 +32,7 @@ const struct nl_command *const nl_commands[] = {
 static const struct nl_opt options[] = {
 	NL_OPT(0, "json", struct nl_ctl_line, json, NULL, "print the result as it is, in JSON", NULL),
 	NL_OPT(0, "if-gen", struct nl_ctl_line, if_gen, "N", "set, unset: only if nothing was changed since gen N", NULL),
-	NL_OPT(0, "shape", struct nl_ctl_line, shape, NULL, "reset: forget the window too", NULL),
+	NL_OPT(0, "shape", struct nl_ctl_line, shape, NULL, "reset: forget the window or profile too", NULL),
 	NL_OPT(0, "force", struct nl_ctl_line, force, NULL, "close: keep it closed, whatever happens", NULL),
 	NL_OPT(0, "names", struct nl_ctl_line, names, NULL, "list: names alone", NULL),
 	{ 0 }

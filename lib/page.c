@@ -122,17 +122,17 @@ const char *nl_page_headline(const char *state, char buf[32])
 /* "key         text", further lines below it; a line ends behind a comma or blank. */
 void nl_page_row(struct nl_page *p, const char *key, const char *text)
 {
-	nl_page_put(p, "%-*s", NL_PAGE_INDENT, key);
-	while (nl_page_columns(text) > NL_PAGE_WIDTH - NL_PAGE_INDENT) {
+	nl_page_put(p, "%-*s", p->indent, key);
+	while (nl_page_columns(text) > (size_t)(NL_PAGE_WIDTH - p->indent)) {
 		size_t n = 0, col = 0, cut = 0;
-		for (; text[n] && col <= NL_PAGE_WIDTH - NL_PAGE_INDENT; n++) {
+		for (; text[n] && col <= (size_t)(NL_PAGE_WIDTH - p->indent); n++) {
 			if (text[n] == ' ')
 				cut = n;
 			col += ((unsigned char)text[n + 1] & 0xc0) != 0x80;
 		}
 		if (!cut)
 			break;
-		nl_page_put(p, "%.*s\n%*s", (int)cut, text, NL_PAGE_INDENT, "");
+		nl_page_put(p, "%.*s\n%*s", (int)cut, text, p->indent, "");
 		text += cut + 1;
 	}
 	nl_page_put(p, "%s\n", text);

@@ -18,6 +18,7 @@ struct nl_page {
 	const struct nl_paper *paper;
 	const char *text;
 	struct nl_json_tok *tok;
+	int indent;                     /* of what is behind a key */
 };
 
 void nl_page_put(struct nl_page *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

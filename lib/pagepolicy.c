@@ -82,10 +82,13 @@ void nl_page_summary(const struct nl_page *p, int obj, char *buf, size_t size, c
 		snprintf(buf, size, "%s%.0f of %.0f in use%s", active >= max && max > 0 ? "FULL, " : "", active, max, queued > 0 ? ", " : "");
 		if (queued > 0)
 			snprintf(buf + strlen(buf), size - strlen(buf), "%.0f waiting", queued);
+	} else if (!strcmp(kind, "budget") && nl_page_at(p, obj, "tokens") < 0) {
+		snprintf(buf, size, "not used yet");
 	} else if (!strcmp(kind, "budget")) {
-		snprintf(buf, size, "%s tokens", nl_page_str(p, obj, "tokens", name, sizeof name));
+		int n = snprintf(buf, size, "%s", nl_page_str(p, obj, "tokens", name, sizeof name));
 		if (nl_page_at(p, obj, "max") >= 0)
-			snprintf(buf + strlen(buf), size - strlen(buf), " of %s", nl_page_str(p, obj, "max", name, sizeof name));
+			n += snprintf(buf + n, size - (size_t)n, " of %s", nl_page_str(p, obj, "max", name, sizeof name));
+		snprintf(buf + n, size - (size_t)n, " tokens");
 	} else {
 		set_values(p, obj, buf, size);
 	}

@@ -99,7 +99,7 @@ static void show_head(struct nl_page *p, int obj)
 	size_t head = state[0] && !strcmp(kind, "breaker") ? strlen(nl_page_headline(state, name)) : 0;
 	if (left > NL_PAGE_WIDTH) {                     // On a line of its own, below the name.
 		nl_page_put(p, strcmp(gen, "0") ? "%s   epoch %s  gen %s\n" : "%s   epoch %s\n", policy, epoch, gen);
-		nl_page_put(p, "%*s%s%.*s%s%s\n", NL_PAGE_INDENT, "", head ? nl_page_paint(p, nl_page_mood(state)) : "", (int)head, text, head ? nl_page_paint(p, NL_MOOD_PLAIN) : "",
+		nl_page_put(p, "%*s%s%.*s%s%s\n", p->indent, "", head ? nl_page_paint(p, nl_page_mood(state)) : "", (int)head, text, head ? nl_page_paint(p, NL_MOOD_PLAIN) : "",
 		    text + head);
 		return;
 	}
@@ -108,10 +108,22 @@ static void show_head(struct nl_page *p, int obj)
 	nl_page_put(p, strcmp(gen, "0") ? "  gen %s\n" : "\n", gen);
 }
 
+/* Room for the longest key. */
+static void measure(struct nl_page *p, int obj)
+{
+	char key[48];
+	int list = nl_page_at(p, obj, "values");
+	for (unsigned k = (unsigned)list + 1; list >= 0 && k < p->tok[list].next; k = p->tok[k].next) {
+		int n = (int)strlen(nl_page_str(p, (int)k, "key", key, sizeof key)) + 2;
+		p->indent = n > p->indent ? n : p->indent;
+	}
+}
+
 void nl_page_show(struct nl_page *p, int obj)
 {
 	char why[500], kind[24], text[200], state[32];
 	nl_page_str(p, obj, "kind", kind, sizeof kind);
+	measure(p, obj);
 	show_head(p, obj);
 	if (nl_page_str(p, obj, "why", why, sizeof why)[0])
 		nl_page_row(p, "why", why);
@@ -121,7 +133,7 @@ void nl_page_show(struct nl_page *p, int obj)
 		nl_page_row(p, "now", text);
 	people(p, obj, "holders", "holder");
 	people(p, obj, "waiters", "waiter");
-	if (!strcmp(kind, "budget")) {
+	if (!strcmp(kind, "budget") && nl_page_at(p, obj, "profile") >= 0) {
 		char profile[32], spent[24], refused[24];
 		snprintf(text, sizeof text, "%s: %s retries granted, %s refused", nl_page_str(p, obj, "profile", profile, sizeof profile),
 		         nl_page_str(p, obj, "spent", spent, sizeof spent), nl_page_str(p, obj, "refused", refused, sizeof refused));

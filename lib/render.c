@@ -110,7 +110,7 @@ static int parse(struct nl_page *p, size_t n)
 
 void nl_render(struct nl_out *o, const struct nl_paper *paper, const char *command, const char *text, size_t n)
 {
-	struct nl_page p = { .o = o, .paper = paper, .text = text };
+	struct nl_page p = { .indent = NL_PAGE_INDENT, .o = o, .paper = paper, .text = text };
 	if (parse(&p, n) > 0)
 		result(&p, command);
 	else
@@ -120,7 +120,7 @@ void nl_render(struct nl_out *o, const struct nl_paper *paper, const char *comma
 
 void nl_render_change(struct nl_out *o, const struct nl_paper *paper, const char *json, size_t n)
 {
-	struct nl_page p = { .o = o, .paper = paper, .text = json };
+	struct nl_page p = { .indent = NL_PAGE_INDENT, .o = o, .paper = paper, .text = json };
 	struct tm tm;
 	time_t now = (time_t)(paper->now / NL_SEC);
 	if (parse(&p, n) > 0) {

@@ -5,6 +5,7 @@
  */
 #include "control.h"
 
+#include "budget.h"
 #include "circuit.h"
 #include "circuittell.h"
 
@@ -77,6 +78,14 @@ static void enable_call(struct nl_ctx *c)
 	step_breaker(c, NL_RESET, "ack");
 }
 
+/* A budget keeps its profile, unless that is to go too. */
+static void refill(struct nl_budget *b)
+{
+	struct nl_budget_cfg cfg = b->cfg;
+	uint32_t set = b->set;
+	*b = (struct nl_budget){ .cfg = cfg, .set = set, .tokens = cfg.max };
+}
+
 /* What is no breaker has a body of counters, which are made anew; live values stay. */
 static void reset_other(struct nl_ctx *c)
 {
@@ -86,7 +95,10 @@ static void reset_other(struct nl_ctx *c)
 		return;
 	int r = nl_state_lock(&s, &rec, NL_GUARD_SPAN);
 	if (r == 0) {
-		memset(rec.body, 0, sizeof rec.body);   // A bulkhead finds its holders by their locks.
+		if (c->kind == &nl_kind_budget && !nl_arg_is(c, "shape"))
+			refill((struct nl_budget *)rec.body);
+		else
+			memset(rec.body, 0, sizeof rec.body);   // A bulkhead finds its holders by their locks.
 		rec.head.epoch++;
 		c->gen = rec.head.cfg;
 		r = nl_state_write(&s, &rec);
@@ -104,8 +116,8 @@ static void reset_call(struct nl_ctx *c)
 {
 	if (c->kind == &nl_kind_breaker)
 		step_breaker(c, NL_RESET, "reset");
-	else if (nl_arg_is(c, "shape"))
-		nl_refuse(c, NL_INVALID_ARGS, "shape", "reset: %s: a breaker alone has a window", c->target);
+	else if (nl_arg_is(c, "shape") && c->kind != &nl_kind_budget)
+		nl_refuse(c, NL_INVALID_ARGS, "shape", "reset: %s: has no window and no profile", c->target);
 	else
 		reset_other(c);
 }
@@ -131,6 +143,6 @@ const struct nl_command nl_cmd_enable = {
 	.handler = enable_call,
 };
 const struct nl_command nl_cmd_reset = {
-	.name = "reset", .usage = "[--shape] POLICY", .about = "forget what was counted; --shape: its window too",
+	.name = "reset", .usage = "[--shape] POLICY", .about = "forget what was counted; --shape: window, profile",
 	.args = reset_args, .writes = true, .handler = reset_call,
 };

@@ -70,7 +70,7 @@ const lines = run.stdout.toString().trim().split('\n').map(l => JSON.parse(l));
 if (lines.length !== docs.length)
 	fault(`${docs.length} requests, ${lines.length} results`);
 // What a schema does not know: policies and values.
-const semantic = /unknown kind|not a name|which one|no values|no keys|not a list of names|is no breaker|alone has a window|unknown key|at least 1|not a whole number|not a string of at most|cannot be a request|too long for/;
+const semantic = /unknown kind|not a name|which one|no values|no keys|not a list of names|is no breaker|has no window|unknown key|at least 1|not a whole number|not a string of at most|cannot be a request|too long for/;
 docs.forEach((d, i) => {
 	const r = lines[i], ok = accepts(request, d);
 	if (!accepts(result, r))

@@ -302,6 +302,26 @@ needs_root() {
 	[ "$(nl-ctl get bulkhead/dump.active)" = 0 ]
 }
 
+@test "show and list say what is left in a budget; reset fills it, reset --shape lets another profile in" {
+	nl-ctl set budget/api.cost=7
+	[ "$(nl-ctl list)" = "budget/api    not used yet" ]
+	run -1 nl-retry --budget api:aws-2.1 -n 3 -b const:1ms flaky n 1
+	[ "$(nl-ctl list)" = "budget/api    486 of 500 tokens" ]
+	run -0 nl-ctl show budget/api
+	[[ ${lines[0]} == "budget/api  486 of 500 tokens   epoch "*"  gen 1" ]]
+	[ "${lines[1]}" = "now            aws-2.1: 2 retries granted, 0 refused" ]
+	[[ $output =~ "cost           14    live 7 by uid:" ]]
+	nl-ctl set budget/api.max=20
+	run -1 nl-retry --budget api:aws-2.1 -n 9 -b const:1ms flaky n 1
+	[[ $(nl-ctl list) == "budget/api    6 of 20 tokens" ]]
+	nl-ctl reset budget/api
+	[ "$(nl-ctl list)" = "budget/api    20 of 20 tokens" ]
+	[ "$(nl-ctl --json show budget/api | jq -r .value.profile)" = aws-2.1 ]
+	nl-ctl reset --shape budget/api
+	nl-retry --budget api:grpc true
+	[ "$(nl-ctl --json show budget/api | jq -r .value.profile)" = grpc ]
+}
+
 @test "No line of list, show and history is wider than 80 columns for names that people give" {
 	opened -f 5 --rate 100 --window 100 --min-calls 100
 	nl-breaker a-service-with-a-rather-long-name.example.com true
