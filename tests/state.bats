@@ -329,3 +329,17 @@ as() {
 	[ -z "$(reasons)" ]
 	[ -z "$(find "$NL_STATE" -name '*corrupt*')" ]
 }
+
+@test "A wrapper that is suspended keeps what it holds, for however long" {
+	m=$(victim)
+	start nl-bulkhead x sleep "$m"
+	wait_for 5 sh -c '! nl-bulkhead x true'
+	kill -STOP "$pid"
+	run nl-bulkhead x true
+	[ "$status" -eq 75 ]
+	kill -CONT "$pid"
+	kill -TERM "$pid"
+	wait "$pid" || :
+	run nl-bulkhead x true
+	[ "$status" -eq 0 ]
+}
