@@ -132,10 +132,10 @@ needs_root() {
 		printf '{"id":"%d","cmd":"set","args":{"policy":"retry/db","values":{"attempts":%d,"total":"%ds","per-attempt":"%ds"}}}\n' "$i" "$i" "$i" "$i"
 	done >sets
 	yes '{"id":"r","cmd":"show","args":{"policy":"retry/db"}}' | head -n 300 >shows
-	NL_EVENTS=off nl-ctl request <sets >done 3>&- &
+	NL_EVENTS=off nl-ctl request <sets >results 3>&- &
 	nl-ctl request <shows >seen
 	wait $!
-	[ "$(grep -c '"result":"ack"' done)" = 300 ]
+	[ "$(grep -c '"result":"ack"' results)" = 300 ]
 	[ "$(jq -r '[.value.values[].value | rtrimstr("s")] | unique | length' seen | sort -u)" = 1 ]
 	[ "$(jq -r .value.gen seen | sort -u | wc -l)" -gt 1 ]
 }
