@@ -42,7 +42,7 @@ static struct shared { volatile uint32_t troubles; uint32_t zero; struct worker 
 static struct worker *w;                /* our own */
 static uint8_t self;
 static uint64_t rnd;
-static bool loose;
+static bool loose, ran;                  /* ran: the command of this call did */
 static char dir[200];
 static struct nl_os os;
 
@@ -120,6 +120,7 @@ static struct nl_outcome command(struct nl_svc *svc, struct nl_run *run, struct 
 {
 	(void)svc, (void)run, (void)q;
 	unsigned luck = (unsigned)(nl_random(&rnd) % 100);
+	ran = true;
 	returned(LIN_YES);
 	if (nl_random(&rnd) % 4 == 0)
 		sched_yield();
@@ -186,12 +187,13 @@ static void work(uint64_t seed)
 			person(&run, dice ? LIN_RESET : LIN_FORCE_OPEN);
 			continue;
 		}
+		ran = false;
 		called(LIN_ACQUIRE, LIN_UNKNOWN);
 		struct nl_outcome o = nl_do(breaker, &run, (struct nl_req){ .limit = { .at = NL_NEVER }, .prev = -1 });
 		if (o.why == NL_NOTRUN && !loose)       // Else: somebody else took the probe that was counted as free.
 			trouble("the state cannot be used");
-		returned(o.why == NL_REFUSED || o.why == NL_NOTRUN ? LIN_NO : 0);
-		if (o.why == NL_REFUSED && nl_random(&rnd) % 4 == 0)
+		returned(ran ? LIN_UNKNOWN : LIN_NO);
+		if (!ran && nl_random(&rnd) % 4 == 0)
 			sched_yield();
 	}
 	_exit(0);
