@@ -8,6 +8,9 @@
 bats_require_minimum_version 1.5.0
 load helper
 
+# Shells start slowly on a busy machine.
+setup_file() { export BATS_TEST_TIMEOUT=60; }
+
 c=$BATS_TEST_DIRNAME/../completions
 
 setup() {
