@@ -55,7 +55,7 @@ nl_setup() {
 	cd "$BATS_TEST_TMPDIR" || return
 	[[ -n ${NL_EVENTS_LOG-} ]] || export NL_EVENTS=$BATS_TEST_TMPDIR.ndjson
 	export NL_STATE=$BATS_TEST_TMPDIR.state
-	mkdir -pm 700 "$NL_STATE" || return
+	mkdir -p "$NL_STATE" && chmod 700 "$NL_STATE" || return
 	unset NL_FUSE NL_DEADLINE NL_PARENT NL_ATTEMPT NL_MAX_ATTEMPTS NL_PREV_STATUS TRACEPARENT
 }
 

@@ -5,7 +5,9 @@
  * A command is alive from the line of its start to that of its end.  One that
  * was shot has no such line: it is taken to have lived until the shot at it, or
  * at its wrapper (which it dies with), was fired.  That is too short by the time
- * a kill takes, so that all that is counted was alive indeed.
+ * a kill takes, so that all that is counted was alive indeed.  A probe is
+ * its wrapper's alone, so it is over by the first shot at either: the command of
+ * a wrapper that was shot may still be dying when another probes.
  */
 #include "storm.h"
 
@@ -110,9 +112,21 @@ void log_clear(void)
 		tally.lost++;
 }
 
-/* Gives an end to who told none. */
-static void bury(struct life *l)
+/* When the first shot at pid behind `from` was fired; 0: none was. */
+static int64_t shot_at(int pid, int64_t from)
 {
+	for (size_t i = 0; i < shots.n; i++)
+		if (shots.at[i].pid == pid && shots.at[i].at >= from)
+			return shots.at[i].at;
+	return 0;
+}
+
+/* Gives an end to who told none, and an earlier one to whose wrapper was shot. */
+static void bury(struct life *l, enum owner owner)
+{
+	int64_t shot = owner == WRAPPER ? shot_at(l->ppid, l->from) : 0;
+	if (shot && (l->to == 0 || shot < l->to))
+		l->to = shot;
 	for (int own = 1; own >= 0 && l->to == 0; own--)
 		for (size_t i = 0; i < shots.n && l->to == 0; i++)
 			if (shots.at[i].pid == (own ? l->pid : l->ppid))
@@ -131,7 +145,7 @@ static int earlier(const void *a, const void *b)
 	return x->at != y->at ? (x->at > y->at) - (x->at < y->at) : x->by - y->by;
 }
 
-int most_alive(int tag, int end)
+int most_alive(int tag, int end, enum owner owner)
 {
 	struct edge *edges = calloc(2 * lives.n + 1, sizeof *edges);
 	size_t n = 0;
@@ -141,8 +155,7 @@ int most_alive(int tag, int end)
 	for (struct life *l = lives.at; l < lives.at + lives.n; l++) {
 		if (l->tag < tag || l->tag >= end)
 			continue;
-		if (l->to == 0)
-			bury(l);
+		bury(l, owner);
 		edges[n++] = (struct edge){ l->from, 1 };
 		edges[n++] = (struct edge){ l->to, -1 };
 	}

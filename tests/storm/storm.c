@@ -141,7 +141,7 @@ static bool storm(long kills, unsigned size, void (*begin)(void))
 			begin();
 		rest(600000);
 		step();
-		for (uint64_t n = 2 + below(4); n > 0; n--)
+		for (uint64_t n = 4 + below(8); n > 0; n--)
 			shoot_at_random();
 	}
 	return drain();
@@ -215,7 +215,7 @@ static bool queue_game(void)
 	}
 	bool well = drain();
 	tally.inversions += out_of_order(TAG_POOL);
-	tally.crowded += most_alive(TAG_QUEUE, TAG_POOL) > 1;
+	tally.crowded += most_alive(TAG_QUEUE, TAG_POOL, COMMAND) > 1;
 	log_clear();
 	return well;
 }
@@ -242,9 +242,9 @@ static bool probes(long kills)
 	if (!until_dead(SEND(TAG_OTHER, 0, 1, NULL, "nl-breaker", "-f1", "-o1ms", "-p2", "--close-after=inf", "probe")))
 		return false;
 	bool well = storm(kills, 12, begin_probe);
-	int most = most_alive(TAG_PROBE, TAG_OTHER);
+	int most = most_alive(TAG_PROBE, TAG_OTHER, WRAPPER);
 	tally.probes = most > tally.probes ? most : tally.probes;
-	most_alive(TAG_OTHER, TAG_OTHER + 1);
+	most_alive(TAG_OTHER, TAG_OTHER + 1, WRAPPER);
 	log_clear();
 	heal("probe");
 	heal("other");
@@ -294,7 +294,7 @@ static bool pool(long kills)
 {
 	if (!storm(kills, 28, begin_pool))
 		return false;
-	int most = most_alive(TAG_POOL, TAG_POOL + 1);
+	int most = most_alive(TAG_POOL, TAG_POOL + 1, COMMAND);
 	tally.at_once = most > tally.at_once ? most : tally.at_once;
 	log_clear();
 	count_slots("pool", LIMIT, TAG_POOL);

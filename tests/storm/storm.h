@@ -73,7 +73,8 @@ void log_begin(const char *path);       /* a new log */
 void log_read(void);                    /* what is new in it: worker.command */
 void log_shot(int pid);                 /* pid is about to be shot */
 void log_clear(void);                   /* nobody may be alive */
-int most_alive(int tag, int end);       /* commands with tag <= their tag < end */
+enum owner { COMMAND, WRAPPER };        /* whose is what is counted: a slot, a probe */
+int most_alive(int tag, int end, enum owner);   /* commands with tag <= their tag < end */
 long out_of_order(int end);             /* of tags 0..end, by their start */
 
 #endif
