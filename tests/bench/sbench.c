@@ -5,9 +5,13 @@
  * sbench wake ROUNDS NL-BULKHEAD   median and 90th percentile, in us, from the
  *                                  SIGKILL of a slot's holder to the start of
  *                                  the waiter's command
+ * sbench wake ROUNDS               the same of the least that can do it: a command
+ *                                  that dies with its parent, and one who starts
+ *                                  another at the end of a pipe
  * sbench ops PROCESSES SECONDS     guarded reads and writes of one record a
  *                                  second, by so many processes
  * sbench stamp FD                  (the waiter's command) writes the time there
+ * sbench hold, sbench next FD FD   (the least holder and waiter)
  */
 #include "lease.h"
 #include "run.h"
@@ -18,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -62,24 +67,56 @@ static void settle(pid_t pid)
 	}
 }
 
+static int hold(void)
+{
+	pid_t parent = getpid();
+	if (fork() == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() == parent)
+			execlp("sleep", "sleep", "1000", NULL);
+		_exit(127);
+	}
+	return pause();
+}
+
+static int next(int gone, const char *self, const char *fd)
+{
+	const char *argv[] = { self, "stamp", fd, NULL };
+	char c;
+	int ws;
+	while (read(gone, &c, 1) > 0)
+		;
+	pid_t pid = vfork();
+	if (pid == 0) {
+		execv(argv[0], (char *const *)argv);
+		_exit(127);
+	}
+	return waitpid(pid, &ws, 0) != pid;
+}
+
 #define ROUNDS 1000
 
 static int wake(int rounds, const char *bulkhead, const char *self)
 {
 	static int64_t took[ROUNDS];
-	int pipes[2];
-	char fd[16];
+	int pipes[2], life[2] = { -1, -1 };
+	char fd[16], gone[16] = "";
 	if (rounds < 1 || rounds > ROUNDS || pipe(pipes) < 0)
 		return 1;
 	snprintf(fd, sizeof fd, "%d", pipes[1]);
 	const char *holder[] = { bulkhead, "wake", "sleep", "1000", NULL };
 	const char *waiter[] = { bulkhead, "-w", "inf", "wake", self, "stamp", fd, NULL };
+	const char *least[] = { self, "hold", NULL }, *after[] = { self, "next", gone, fd, NULL };
 	for (int i = 0; i < rounds; i++) {
 		int64_t at, killed;
 		int ws;
-		pid_t h = start(holder);
+		if (!bulkhead && pipe(life) < 0)
+			return 1;
+		pid_t h = start(bulkhead ? holder : least);
 		settle(h);
-		pid_t w = start(waiter);
+		close(life[1]);                 // Now only the command keeps it open.
+		snprintf(gone, sizeof gone, "%d", life[0]);
+		pid_t w = start(bulkhead ? waiter : after);
 		settle(w);
 		killed = now();
 		kill(h, SIGKILL);
@@ -88,6 +125,7 @@ static int wake(int rounds, const char *bulkhead, const char *self)
 		took[i] = at - killed;
 		waitpid(h, &ws, 0);
 		waitpid(w, &ws, 0);
+		close(life[0]);
 	}
 	qsort(took, (size_t)rounds, sizeof *took, compare);
 	int median = rounds / 2, p90 = rounds * 9 / 10;
@@ -138,8 +176,12 @@ int main(int argc, char **argv)
 	int64_t t = now();
 	if (argc == 3 && !strcmp(argv[1], "stamp"))
 		return write(atoi(argv[2]), &t, sizeof t) != sizeof t;
-	if (argc == 4 && !strcmp(argv[1], "wake"))
-		return wake(atoi(argv[2]), argv[3], argv[0]);
+	if (argc == 2 && !strcmp(argv[1], "hold"))
+		return hold();
+	if (argc == 4 && !strcmp(argv[1], "next"))
+		return next(atoi(argv[2]), argv[0], argv[3]);
+	if ((argc == 3 || argc == 4) && !strcmp(argv[1], "wake"))
+		return wake(atoi(argv[2]), argc == 4 ? argv[3] : NULL, argv[0]);
 	if (argc == 4 && !strcmp(argv[1], "ops"))
 		return ops(atoi(argv[2]), atoi(argv[3]));
 	return 2;
