@@ -75,6 +75,8 @@ static int breaker_init(struct nl_svc *svc, char ***argv, struct nl_err *err)
 		return nl_fail(err, "--slow-rate: needs --slow");
 	if ((b->window.given || b->min_calls.given) && !b->rate.given && !b->slow.given)
 		return nl_fail(err, "--%s: needs --rate or --slow", b->window.given ? "window" : "min-calls");
+	if (b->semantics.index == NL_SEM_GOBREAKER && b->window.calls)
+		return nl_fail(err, "--window: gobreaker has windows of a time alone");
 	if (b->open.given && !b->open.ns)
 		return nl_fail(err, "--open: must be greater than zero");
 	if (b->open_factor.given && b->open_factor.x < 1)

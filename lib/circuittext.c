@@ -132,7 +132,7 @@ int nl_circuit_sane(struct nl_circuit *c, nl_time now)
 {
 	int r = 0;
 	if (c->state >= NL_CIRCUIT_STATES || c->reason >= NL_CIRCUIT_REASONS || c->trip.reason >= NL_CIRCUIT_REASONS ||
-	    c->since < 0 || c->until < 0 || c->open_for < 0 || c->opened < 0 || c->last.at < 0 || !is_cfg_sane(&c->cfg) ||
+	    c->since < 0 || (c->since == 0 && c->state != NL_CLOSED) || c->until < 0 || c->open_for < 0 || c->opened < 0 || c->last.at < 0 || !is_cfg_sane(&c->cfg) ||
 	    !nl_window_is_sane(c) || memchr(c->last.cmd, '\0', sizeof c->last.cmd) == NULL)
 		return -1;
 	r |= pull(&c->since, now);

@@ -145,6 +145,20 @@ int nl_ctx_open(struct nl_ctx *c, struct nl_state *s, enum nl_make make)
 	return -1;
 }
 
+void nl_ctx_read(struct nl_ctx *c, nl_ctx_look *look)
+{
+	struct nl_state s;
+	struct nl_record rec;
+	if (nl_ctx_open(c, &s, NL_EXISTING) < 0)
+		return;
+	if (nl_state_read(&s, &rec) < 0)
+		nl_refuse_state(c, &s);
+	else
+		look(c, &s, &rec);
+	nl_state_tell(&s, c->of);
+	nl_state_close(&s);
+}
+
 /* Types of the arguments, by the command's table. */
 static int check_args(struct nl_ctx *c)
 {

@@ -113,6 +113,10 @@ bool nl_arg_u64(const struct nl_ctx *, const char *name, uint64_t *);   /* false
 /* Opens what c is about: nl_state_open and the answer to what goes wrong. */
 int nl_ctx_open(struct nl_ctx *, struct nl_state *, enum nl_make);
 
+/* Reads it, and lets look answer; the answer to what goes wrong. */
+typedef void nl_ctx_look(struct nl_ctx *, struct nl_state *, struct nl_record *);
+void nl_ctx_read(struct nl_ctx *, nl_ctx_look *look);
+
 /* Reads a request: 0, or -1 with the refusal.  envelope.c. */
 int nl_request_read(struct nl_ctx *, const char *text, size_t n);
 /* Is this a result, and of that id?  0, -1 with err. */

@@ -18,7 +18,7 @@ static int set(struct nl_run *run, int fd, int op, short type, int64_t byte)
 {
 	struct flock lk = { .l_type = type, .l_whence = 0, .l_start = byte, .l_len = 1 };
 	int r = -EINTR;
-	for (int i = 0; i < 100 && r == -EINTR; i++)
+	for (int i = 0; i < 3 && r == -EINTR; i++)
 		r = run->os->fcntl(fd, op, (long)&lk);
 	return r == -EACCES ? -EAGAIN : r;
 }
@@ -63,10 +63,9 @@ int nl_slot_take(struct nl_state *s, unsigned n, unsigned *slot)
 	snprintf(name, sizeof name, ".%s.lock", s->name);
 	int fd = (int)os->syscall(SYS_openat, s->dir, (long)name, O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0, 0, 0);
 	if (fd < 0)
-		return fd;
+		return fd == -EAGAIN ? -EIO : fd;       // EAGAIN means that no slot is free.
 	long r = os->syscall(SYS_statx, fd, (long)"", AT_EMPTY_PATH, STATX_INO, (long)&st, 0);
-	if (r == 0 && st.stx_ino != s->lock_ino)
-		r = -ESTALE;
+	r = r == -EAGAIN ? -EIO : r == 0 && st.stx_ino != s->lock_ino ? -ESTALE : r;
 	for (*slot = 0; r == 0 && *slot < n; ++*slot) {
 		r = nl_byte_lock(s->run, fd, NL_BYTE_SLOT + *slot);
 		if (r == 0)

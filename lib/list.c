@@ -87,22 +87,17 @@ static void list_call(struct nl_ctx *c)
 		nl_out_end(&c->reply, ']');
 }
 
+static void describe(struct nl_ctx *c, struct nl_state *s, struct nl_record *rec)
+{
+	struct nl_out *o = nl_reply(c, "value");
+	nl_out_begin(o, "value", '{');
+	nl_describe(o, s, rec, NL_FULL);
+	nl_out_end(o, '}');
+}
+
 static void show_call(struct nl_ctx *c)
 {
-	struct nl_state s;
-	struct nl_record rec;
-	if (nl_ctx_open(c, &s, NL_EXISTING) < 0)
-		return;
-	if (nl_state_read(&s, &rec) < 0) {
-		nl_refuse_state(c, &s);
-	} else {
-		struct nl_out *o = nl_reply(c, "value");
-		nl_out_begin(o, "value", '{');
-		nl_describe(o, &s, &rec, NL_FULL);
-		nl_out_end(o, '}');
-	}
-	nl_state_tell(&s, c->of);
-	nl_state_close(&s);
+	nl_ctx_read(c, describe);
 }
 
 static const struct nl_arg list_args[] = { { "kind", NL_JSON_STRING, false }, { "names", NL_JSON_TRUE, false }, { .name = NULL } };

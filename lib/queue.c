@@ -88,6 +88,8 @@ static enum nl_turn try_slot(struct nl_place *p, struct nl_run *run, struct nl_r
 	struct nl_state *s = p->state;
 	struct nl_bulkhead *b = body(rec);
 	p->active = nl_bulkhead_count(s, b);
+	if (nl_blind(s))
+		return NL_TURN_TROUBLE;
 	unsigned among = b->high + (p->active >= b->high);
 	if (MUTANT(INDEX_NOT_COUNT))
 		among = p->ask.limit;
@@ -140,6 +142,8 @@ static enum nl_turn take_ticket(struct nl_place *p, struct nl_run *run, struct n
 		                                  .uid = own_uid(run) };
 		put_name(w->name, p);
 	}
+	if (nl_blind(s))
+		return NL_TURN_TROUBLE;
 	r = nl_state_write(s, rec);
 	if (MUTANT(TICKET_OUTSIDE_GUARD)) {
 		nl_state_unlock(s);
@@ -159,7 +163,9 @@ NL_COLD static enum nl_turn arrive(struct nl_place *p, struct nl_run *run, const
 	struct nl_bulkhead *b = body(&rec);
 	unsigned waiting = nl_bulkhead_queue(s, b, p->ask.queue ? p->ask.queue : 1);
 	turn = NL_TURN_FULL;
-	if (s->relocked)
+	if (nl_blind(s))
+		turn = NL_TURN_TROUBLE;
+	else if (s->relocked)
 		turn = begin_anew(s, &rec);
 	else if (waiting == 0 || MUTANT(BARGES))
 		turn = try_slot(p, run, &rec);
@@ -196,6 +202,8 @@ static enum nl_turn wait_for_others(struct nl_place *p, struct nl_run *run, cons
 			return turn;
 		if (MUTANT(PREDECESSOR_ONLY) || !nl_any_held(p->state, nl_ticket_byte(p->low), p->ticket - p->low))
 			break;
+		if (nl_blind(p->state))
+			return NL_TURN_TROUBLE;
 		uint64_t next = p->low + nl_highest_held(p->state, nl_ticket_byte(p->low), p->ticket - p->low);
 		same = next == before ? same + 1 : 0;
 		before = next;
@@ -330,7 +338,8 @@ NL_COLD void nl_place_leave(struct nl_place *p, struct nl_run *run)
 			nl_bulkhead_recover(s, b);
 			forget(p, run, b);
 			p->active = nl_bulkhead_count(s, b);
-			(void)nl_state_write(s, &rec);  // A failure is noted in s.
+			if (!nl_blind(s))
+				(void)nl_state_write(s, &rec);  // A failure is noted in s.
 		}
 		nl_state_unlock(s);
 	}

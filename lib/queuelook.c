@@ -18,33 +18,33 @@
 
 bool nl_any_held(struct nl_state *s, int64_t first, uint64_t n)
 {
-	return n > 0 && nl_byte_held(s->run, s->lock, first, (int64_t)n) != 0;
+	int r = n > 0 ? nl_byte_held(s->run, s->lock, first, (int64_t)n) : 0;
+	if (r < 0)
+		nl_file_failed(s, "its locks cannot be asked", r);
+	return r != 0;
+}
+
+enum end { LOWEST, HIGHEST };
+
+/* The first or the last of n bytes that is held; one of them is. */
+static uint64_t find_held(struct nl_state *s, int64_t first, uint64_t n, enum end end)
+{
+	uint64_t at = 0;
+	while (n - at > 1) {
+		uint64_t half = at + (n - at) / 2;
+		bool above = end == HIGHEST ? nl_any_held(s, first + (int64_t)half, n - half)
+		                           : !nl_any_held(s, first + (int64_t)at, half - at);
+		if (above)
+			at = half;
+		else
+			n = half;
+	}
+	return at;
 }
 
 uint64_t nl_highest_held(struct nl_state *s, int64_t first, uint64_t n)
 {
-	uint64_t at = 0;
-	while (n - at > 1) {
-		uint64_t half = at + (n - at) / 2;
-		if (nl_any_held(s, first + (int64_t)half, n - half))
-			at = half;
-		else
-			n = half;
-	}
-	return at;
-}
-
-static uint64_t lowest_held(struct nl_state *s, int64_t first, uint64_t n)
-{
-	uint64_t at = 0;
-	while (n - at > 1) {
-		uint64_t half = at + (n - at) / 2;
-		if (nl_any_held(s, first + (int64_t)at, half - at))
-			n = half;
-		else
-			at = half;
-	}
-	return at;
+	return find_held(s, first, n, HIGHEST);
 }
 
 void nl_bulkhead_recover(struct nl_state *s, struct nl_bulkhead *b)
@@ -53,7 +53,7 @@ void nl_bulkhead_recover(struct nl_state *s, struct nl_bulkhead *b)
 		if (nl_any_held(s, nl_ticket_byte(b->next), TICKETS - b->next))
 			b->next += nl_highest_held(s, nl_ticket_byte(b->next), TICKETS - b->next) + 1;
 		if (nl_any_held(s, nl_ticket_byte(0), b->low))
-			b->low = lowest_held(s, nl_ticket_byte(0), b->low);
+			b->low = find_held(s, nl_ticket_byte(0), b->low, LOWEST);
 	}
 	if (nl_any_held(s, nl_slot_byte(b->high), NL_SLOTS - b->high))
 		b->high += (uint32_t)nl_highest_held(s, nl_slot_byte(b->high), NL_SLOTS - b->high) + 1;
@@ -77,6 +77,8 @@ unsigned nl_bulkhead_count(struct nl_state *s, struct nl_bulkhead *b)
 	while (b->high > 0 && !nl_any_held(s, nl_slot_byte(b->high - 1), 1))
 		b->high--;
 	int n = MUTANT(COUNTS_BY_RANGE) ? count_by_range(s, b->high) : nl_slots_held(s->run, s->lock, b->high);
+	if (n < 0)
+		nl_file_failed(s, "its locks cannot be asked", n);
 	return n < 0 ? NL_SLOTS : (unsigned)n;
 }
 
@@ -87,7 +89,7 @@ unsigned nl_bulkhead_queue(struct nl_state *s, struct nl_bulkhead *b, unsigned m
 		b->low = b->next;
 		return 0;
 	}
-	b->low += lowest_held(s, nl_ticket_byte(b->low), b->next - b->low);
+	b->low += find_held(s, nl_ticket_byte(b->low), b->next - b->low, LOWEST);
 	for (uint64_t t = b->low; t < b->next && n < max; t++)
 		n += nl_any_held(s, nl_ticket_byte(t), 1);
 	return n;

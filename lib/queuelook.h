@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * queuelook.h - internal to the queue: what the locks of a bulkhead say.  s has
- * its lock file open; what cannot be asked counts as held.
+ * its lock file open.  What cannot be asked counts as held and is noted in s:
+ * nl_blind then, and nothing that was found is to be believed or written.
  */
 #ifndef NL_QUEUELOOK_H
 #define NL_QUEUELOOK_H
@@ -16,6 +17,11 @@ static inline int64_t nl_slot_byte(uint64_t n)
 static inline int64_t nl_ticket_byte(uint64_t n)
 {
 	return NL_BYTE_TICKET + (int64_t)n;
+}
+
+static inline bool nl_blind(const struct nl_state *s)
+{
+	return s->notes >> NL_UNAVAILABLE & 1;
 }
 
 /* Is any of the n bytes from first on held?  Which is the highest, counted from

@@ -151,26 +151,18 @@ static void unset_call(struct nl_ctx *c)
 	change_call(c, UNSET);
 }
 
+static void describe_key(struct nl_ctx *c, struct nl_state *s, struct nl_record *rec)
+{
+	char key[VALUE_MAX];
+	if (!nl_arg_str(c, "key", key, sizeof key))
+		nl_refuse(c, NL_NOT_FOUND, "key", "%s: unknown key", c->target);
+	else if (!nl_describe_key(nl_reply(c, "value"), s, rec, key))
+		unknown_key(c, key);
+}
+
 static void get_call(struct nl_ctx *c)
 {
-	struct nl_state s;
-	struct nl_record rec;
-	char key[VALUE_MAX];
-	if (!nl_arg_str(c, "key", key, sizeof key)) {
-		nl_refuse(c, NL_NOT_FOUND, "key", "%s: unknown key", c->target);
-		return;
-	}
-	if (nl_ctx_open(c, &s, NL_EXISTING) < 0)
-		return;
-	if (nl_state_read(&s, &rec) < 0) {
-		nl_refuse_state(c, &s);
-	} else {
-		struct nl_out *o = nl_reply(c, "value");
-		if (!nl_describe_key(o, &s, &rec, key))
-			unknown_key(c, key);
-	}
-	nl_state_tell(&s, c->of);
-	nl_state_close(&s);
+	nl_ctx_read(c, describe_key);
 }
 
 static const struct nl_arg get_args[] = { { "policy", NL_JSON_STRING, true }, { "key", NL_JSON_STRING, true }, { .name = NULL } };

@@ -153,7 +153,7 @@ static int take_guard(struct nl_state *s, nl_time until)
 			s->locked = true;
 			return 0;
 		}
-		if (r != -EAGAIN && r != -EACCES && r != -EINTR)
+		if (r != -EAGAIN)
 			return nl_file_failed(s, "cannot be locked", r);
 		nl_time now = nl_now(s->run);
 		if (now >= until)

@@ -646,9 +646,8 @@ waits() { find "/proc/$1/fd" -lname 'anon_inode:*inotify*' 2>/dev/null | grep -q
 	printf '#!/bin/sh\n[ -e up ] || exit 2\necho x >>ran\nexec flock -s gate true\n' >service
 	chmod +x service
 	loop() {
-		until [[ -e stop || ! -e service ]]; do
-			nl-breaker -f 5 -o 7s -p 2 db service || true
-			sleep 0.05              # As clients do: twenty that spin would leave no time for anybody.
+		until [[ -e stop || ! -e service ]]; do # Each call waits before the next, as clients do.
+			nl-retry -n 20 -b constant:50ms -j none --on any nl-breaker -f 5 -o 7s -p 2 db service || true
 		done
 	}
 	background 20 loop
@@ -707,6 +706,8 @@ waits() { find "/proc/$1/fd" -lname 'anon_inode:*inotify*' 2>/dev/null | grep -q
 		run -0 nl-breaker --semantics gobreaker -f 1 -p 2 go works
 	done
 	[ "$(state go)" = closed ]
+	run -125 nl-breaker --semantics gobreaker -r 50 --window 10 go works
+	[[ $output == *"gobreaker has windows of a time alone"* ]]
 }
 
 @test "What nl-ctl sets goes before the line, unless --pin" {

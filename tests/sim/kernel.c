@@ -207,6 +207,8 @@ static int describe(enum kind kind, int ino, bool writes)
 	abort();
 }
 
+static void sleep_here(void);
+
 static void release(int ofd, bool told)
 {
 	struct ofd *o = &ofds[ofd];
@@ -216,6 +218,8 @@ static void release(int ofd, bool told)
 	enum kind kind = o->kind;
 	if (kind == FILE_ && o->writes)
 		fire(ino, IN_CLOSE_WRITE);      // Before the locks are gone, as Linux does it.
+	if (told && sim_chance() < cfg->yield)
+		sleep_here();                   // And others may look in between.
 	unlock(ofd, 0, true, told);
 	o->kind = FREE;
 	if (kind == FILE_ || kind == DIR_) {

@@ -108,6 +108,8 @@ static void locked(int p, uint64_t ino, int64_t byte, bool held)
 		actors[p].queued = false;
 	else if (ino == sim_ino(".c.lock") && slot && held)
 		probe_taken(p);
+	else if (ino == sim_ino(".c.lock") && slot)
+		actors[p].probing = false;      // Given back: nobody's result is awaited.
 }
 
 static void bulkhead_written(int p, const struct nl_record *before, const struct nl_record *after)

@@ -44,7 +44,7 @@ struct fault {
 };
 
 #define MAXCALLS 64                     /* different ones */
-#define MAXFAULTS 30000
+#define MAXFAULTS 60000
 
 /* How often a line calls what: by the wrapper in all, before it starts
  * anything, and by the child before its exec. */
