@@ -122,7 +122,7 @@ static struct nl_spawn command(struct nl_run *run, const struct nl_req *q, char 
 		.deathsig = q->stop.deathsig ? q->stop.deathsig : SIGKILL,
 		.parent = run->pid,
 		.replace = q->stop.replace,
-		.fd = { q->io.in, 1, 2 },
+		.fd = { q->io.in, run->std ? run->std[0].fd : 1, run->std ? run->std[1].fd : 2 },
 	};
 }
 

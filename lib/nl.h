@@ -106,6 +106,7 @@ struct nl_req {
 	struct nl_stop stop;
 	unsigned attempt, max;          /* of the innermost retry; max 0: without limit */
 	int prev;                       /* $? of the previous attempt, -1 none */
+	unsigned arm;                   /* of the innermost race, from 1; 0: none */
 	const struct nl_svc *outer;     /* the layer that calls, NULL: the program */
 	unsigned depth;                 /* of the layer being called; 0 outermost */
 	uint64_t span;                  /* of the enclosing call, 0 none */
@@ -128,6 +129,7 @@ struct nl_layer {
 	const char *gnu;                /* which of its options that tool has, too, by their letters; NULL: all */
 	const struct nl_opt *opts;      /* opt.h */
 	bool leaf;                      /* runs no command and is no policy */
+	bool branches;                  /* takes [ COMMAND... ] [ COMMAND... ] or COMMAND... ::: COMMAND..., too */
 	/* What --help and --complete have behind the options, or NULL; the length that it wanted. */
 	size_t (*more)(char *buf, size_t size, bool help);
 	size_t size;                    /* of the instance */
@@ -140,7 +142,8 @@ struct nl_layer {
 /* An instance; first member of each policy's own struct. */
 struct nl_svc {
 	const struct nl_layer *layer;
-	struct nl_svc *inner, *next;    /* what I wrap; my sibling in a race or fallback */
+	struct nl_svc *inner;           /* what I wrap: of several branches the first */
+	struct nl_svc *next;            /* the branch after me, in a race or fallback */
 	const char *id;                 /* the policy's name in events */
 	const char *cmd;                /* basename of the innermost command */
 	const char *name;               /* --name, or NULL */
@@ -203,7 +206,7 @@ void nl_say(struct nl_run *, const char *fmt, ...) __attribute__((format(printf,
 #define NL_EXIT(n) ((n) << 8)           /* as if the command had called exit(n) */
 int nl_code(int wstatus);               /* $? of a shell: n, or 128 + signal */
 
-extern const struct nl_layer nl_retry, nl_timeout, nl_breaker, nl_bulkhead, nl_flock, nl_ctl;
+extern const struct nl_layer nl_retry, nl_timeout, nl_breaker, nl_bulkhead, nl_race, nl_fallback, nl_flock, nl_ctl;
 
 /* main() of every tool. */
 int nl_main(const struct nl_layer *, int argc, char **argv);

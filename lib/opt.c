@@ -342,6 +342,15 @@ enum nl_opt_result nl_opt_parse(struct nl_svc *svc, char ***argv, bool gnu, stru
 	return result;
 }
 
+const void *nl_opt_field(const struct nl_svc *svc, const char *key, enum nl_opt_type type)
+{
+	const struct nl_opt *o = NULL;
+
+	while ((o = nl_opt_next(svc->layer, o)) && strcmp(o->name, key))
+		;
+	return o && o->type == type ? (const char *)svc + o->offset : NULL;
+}
+
 int nl_opt_set(struct nl_svc *svc, const char *key, const char *value, struct nl_err *err)
 {
 	const struct nl_opt *o = NULL;

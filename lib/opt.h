@@ -81,6 +81,10 @@ enum nl_opt_result nl_opt_parse(struct nl_svc *, char ***argv, bool gnu, struct 
  * A flag takes NULL, "true" or "false".  On an error nothing has changed. */
 int nl_opt_set(struct nl_svc *, const char *key, const char *value, struct nl_err *);
 
+/* The field of an option in an instance, by its long name; NULL: none such, or
+ * one of another type.  Defaults that init fills in are there, others are not. */
+const void *nl_opt_field(const struct nl_svc *, const char *key, enum nl_opt_type);
+
 /* Text into buf, always terminated; returns the length that it wanted. */
 size_t nl_opt_help(const struct nl_layer *, const char *tool, bool gnu, char *buf, size_t size);
 size_t nl_opt_complete(const struct nl_layer *, char *buf, size_t size);  /* -x<TAB>ARG<TAB>help, --name[=]<TAB>ARG<TAB>help */

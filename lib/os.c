@@ -145,9 +145,11 @@ static pid_t os_spawn(struct nl_spawn *s)
 	return pid < 0 ? -errno : pid;
 }
 
-static pid_t os_fork(void)
+static pid_t os_branch(int (*body)(void *), void *arg)
 {
 	pid_t pid = fork();
+	if (pid == 0)
+		_exit(body(arg));
 	return pid < 0 ? -errno : pid;
 }
 
@@ -318,7 +320,7 @@ const struct nl_os nl_os_linux = {
 	.unit = nl_unit,
 	.pid = os_pid,
 	.spawn = os_spawn,
-	.fork = os_fork,
+	.branch = os_branch,
 	.wait = os_wait,
 	.peek = os_peek,
 	.sigwait = os_sigwait,

@@ -41,7 +41,9 @@ struct nl_os {
 	double (*unit)(uint64_t *state);        /* nl_unit; an adversary in simulators */
 	pid_t (*pid)(void);
 	pid_t (*spawn)(struct nl_spawn *);      /* pid, also when exec failed; -errno without a child */
-	pid_t (*fork)(void);
+	/* Runs body(arg) in a forked child, which exits with what it returns.  A
+	 * simulator runs it at once, on a clock of its own. */
+	pid_t (*branch)(int (*body)(void *), void *arg);
 	pid_t (*wait)(pid_t pid, int *ws, int options); /* pid -1: any; 0: none yet */
 	int (*peek)(pid_t pid);                 /* 1: ended and not reaped, 0: no, -errno */
 	int (*sigwait)(uint64_t set, siginfo_t *, nl_time span);  /* signal; -EAGAIN after span, NL_NEVER waits */

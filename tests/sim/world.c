@@ -164,8 +164,9 @@ static pid_t os_spawn(struct nl_spawn *s)
 	return 100 + (pid_t)w.runs;
 }
 
-static pid_t os_fork(void)
+static pid_t os_branch(int (*body)(void *), void *arg)
 {
+	(void)body, (void)arg;
 	return -ENOSYS;
 }
 
@@ -321,7 +322,7 @@ static long os_syscall(long nr, long a, long b, long c, long d, long e, long f)
 }
 
 static const struct nl_os os = {
-	.clock = os_clock, .random = os_random, .unit = os_unit, .pid = os_pid, .spawn = os_spawn, .fork = os_fork,
+	.clock = os_clock, .random = os_random, .unit = os_unit, .pid = os_pid, .spawn = os_spawn, .branch = os_branch,
 	.wait = os_wait, .peek = os_peek, .sigwait = os_sigwait, .mask = os_mask, .action = os_action, .kill = os_kill,
 	.prctl = os_prctl, .poll = os_poll, .open = os_open, .close = os_close, .read = os_read, .write = os_write,
 	.pread = os_pread, .pwrite = os_pwrite, .fcntl = os_fcntl, .syscall = os_syscall,
