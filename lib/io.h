@@ -56,6 +56,12 @@ enum nl_why nl_put(struct nl_run *, const struct nl_req *, struct nl_tap *, cons
  * stop signals allow.  *error: errno of what took no more. */
 enum nl_why nl_copy(struct nl_run *, const struct nl_req *, const struct nl_spool *, struct nl_tap *, int *error);
 
+/* Delivers what h kept of stream i (0 stdout, 1 stderr) to the chain behind it.
+ * If that fails the outcome is another, and *word says why: deadline, stopped
+ * or output.  A limit's owner has to make its own DEADLINE 124. */
+struct nl_outcome nl_deliver(struct nl_run *, const struct nl_req *, struct nl_hold *h, int i, struct nl_outcome,
+                             const char **word);
+
 /* Where a replayed stdin comes from. */
 struct nl_feed { int src; bool eof; struct nl_spool spool; };
 

@@ -56,6 +56,7 @@ enum {
 	MUT_EPOCH_WRAPS,                /* an epoch comes again */
 	MUT_HALF_EARLY,                 /* probes come before the open time is over */
 	MUT_HALF_BATCH,                 /* resilience4j: one probe too many before it decides */
+	MUT_LAST_SPEAKS,                /* of branches that all failed the last gives the status */
 };
 
 #endif

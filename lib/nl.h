@@ -132,6 +132,9 @@ struct nl_layer {
 	bool branches;                  /* takes [ COMMAND... ] [ COMMAND... ] or COMMAND... ::: COMMAND..., too */
 	/* What --help and --complete have behind the options, or NULL; the length that it wanted. */
 	size_t (*more)(char *buf, size_t size, bool help);
+	/* The line of tools that an instance stands for, with the command behind its
+	 * operands; the memory is the instance's.  NULL without an err: it runs nothing. */
+	char **(*expand)(struct nl_svc *, char **command, struct nl_err *);
 	size_t size;                    /* of the instance */
 	/* Takes the operands off *argv and checks options against each other. */
 	int (*init)(struct nl_svc *, char ***argv, struct nl_err *);

@@ -66,6 +66,10 @@ bool nl_codes_default_failure(struct nl_outcome);
 enum nl_class { NL_CLASS_SUCCESS, NL_CLASS_FAILURE, NL_CLASS_NEITHER };
 enum nl_class nl_classify(const struct nl_codes *on, const struct nl_codes *except, const struct nl_codes *ok, struct nl_outcome);
 
+/* Of several calls that failed, the first of the least rank speaks for all: 0 it
+ * ran, 1 it could not (125-127), 2 it was not admitted (75). */
+unsigned nl_outcome_rank(struct nl_outcome);
+
 /* `err` of events: exit_7, signal_TERM, timeout (124), rejected (75, or any status
  * of a call that was not admitted), spawn (not run), deadline (an enclosing
  * limit cut it); NULL for a success. */

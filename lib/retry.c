@@ -253,23 +253,9 @@ static struct nl_outcome attempt(struct call *c, nl_time *began, nl_time *cut, s
 /* Output that was kept until now.  Changes the outcome if it cannot be delivered. */
 NL_COLD static struct nl_outcome deliver(struct call *c, int i, struct nl_outcome o, const char **word)
 {
-	struct nl_spool *s = &c->hold[i].spool;
-	int error = 0;
-	if (s->len == 0 && !s->broken)
-		return o;
-	enum nl_why why = s->broken ? NL_RAN : nl_copy(c->run, &c->q, s, c->hold[i].tap.next, &error);
-	*word = why == NL_DEADLINE ? "deadline" : why == NL_CANCELLED ? "stopped" : error || s->broken ? "output" : *word;
-	if (why == NL_DEADLINE && c->run->fired == &c->r->svc)
+	o = nl_deliver(c->run, &c->q, &c->hold[i], i, o, word);
+	if (o.why == NL_DEADLINE && c->run->fired == &c->r->svc)
 		return (struct nl_outcome){ NL_EXIT(NL_EX_TIMEOUT), NL_RAN };
-	if (why != NL_RAN)
-		return (struct nl_outcome){ c->run->stop_sig ? c->run->stop_sig : c->q.limit.sig, why };
-	if (error == EPIPE)
-		return (struct nl_outcome){ SIGPIPE, NL_RAN };
-	if (error || s->broken) {
-		nl_say(c->run, "%s: %s", i == 0 ? "stdout" : "stderr",
-		       error ? strerror(error) : "the held output could not be kept: no room");
-		return (struct nl_outcome){ NL_EXIT(NL_EX_FAIL), NL_RAN };
-	}
 	return o;
 }
 

@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct nl_layer *const layers[] = { &nl_retry, &nl_timeout, &nl_breaker, &nl_bulkhead, NULL };
+static const struct nl_layer *const layers[] = { &nl_retry, &nl_timeout, &nl_breaker, &nl_bulkhead, &nl_fallback, NULL };
 
 static const struct nl_layer *layer_of(const char *word)
 {
@@ -53,7 +53,13 @@ static const char *base(const char *path)
 }
 
 /* The line being read. */
-struct line { bool gnu; const char *events; const struct nl_layer *at; struct nl_room *room; struct nl_err *err; };
+struct line {
+	bool gnu, shallow;              /* shallow: what the outermost layer wraps is a command, whatever it is */
+	const char *events;
+	const struct nl_layer *at;
+	struct nl_room *room;
+	struct nl_err *err;
+};
 
 static struct nl_svc *new_svc(const struct nl_layer *layer, size_t size, struct line *line)
 {
@@ -96,7 +102,125 @@ static struct nl_svc *about(const struct nl_layer *layer, enum nl_opt_result wha
 	return (struct nl_svc *)t;
 }
 
-static struct nl_svc *build(const struct nl_layer *layer, char **argv, char ***rest, struct line *line)
+static struct nl_svc *build(const struct nl_layer *layer, char **argv, struct line *line);
+
+/* What argv says: a layer and what it wraps, or a command. */
+static struct nl_svc *service(char **argv, struct line *line)
+{
+	const struct nl_layer *next = line->gnu || line->shallow ? NULL : layer_of(*argv);
+	return next ? build(next, argv + 1, line) : command(argv, line);
+}
+
+/* A literal word of syntax: one backslash less. */
+static char *unescape(char *word, bool piped)
+{
+	const char *rest = word + strspn(word, "\\");
+	bool ours = !strcmp(rest, "[") || !strcmp(rest, "]") || !strcmp(rest, ":::") || (!piped && !strcmp(rest, "|"));
+	return *word == '\\' && ours ? word + 1 : word;
+}
+
+/* The words between [ at *argv and its ], which becomes their end; *argv moves behind it. */
+static char **bracket(char ***argv, struct line *line)
+{
+	static char pipe[] = "nl-pipe";
+	char **open = *argv, **p;
+	unsigned depth = 1;
+	bool piped = false;
+	for (p = open + 1; *p && depth; p++) {
+		depth += !strcmp(*p, "[");
+		depth -= !strcmp(*p, "]");
+		piped |= depth == 1 && !strcmp(*p, "|");
+	}
+	if (depth) {
+		nl_fail(line->err, "missing ]");
+		return NULL;
+	}
+	if (p == open + 2) {
+		nl_fail(line->err, "[ ]: a branch without COMMAND");
+		return NULL;
+	}
+	*argv = p;
+	p[-1] = NULL;
+	for (p = open + 1; *p; p++) {
+		depth += !strcmp(*p, "[");
+		depth -= !strcmp(*p, "]");
+		*p = depth ? *p : unescape(*p, piped);
+	}
+	*open = pipe;
+	return piped ? open : open + 1;
+}
+
+/* The words up to the next ::: outside of brackets. */
+static char **between(char ***argv, struct line *line)
+{
+	char **first = *argv, **p;
+	unsigned depth = 0;
+	for (p = first; *p && (depth || strcmp(*p, ":::")); p++) {
+		depth += !strcmp(*p, "[");
+		depth -= depth && !strcmp(*p, "]");
+		if (!depth && !strcmp(*p + strspn(*p, "\\"), ":::"))
+			++*p;
+	}
+	*argv = *p ? p + 1 : p;
+	if (p == first || (*p && !p[1])) {
+		nl_fail(line->err, ":::: a branch without COMMAND");
+		return NULL;
+	}
+	*p = NULL;
+	return first;
+}
+
+static bool has_colons(char **argv)
+{
+	unsigned depth = 0;
+	for (; *argv; argv++) {
+		if (!depth && !strcmp(*argv, ":::"))
+			return true;
+		depth += !strcmp(*argv, "[");
+		depth -= depth && !strcmp(*argv, "]");
+	}
+	return false;
+}
+
+/* The branches of a race or fallback, a list. */
+static struct nl_svc *branches(char **argv, struct line *line)
+{
+	struct nl_svc *first = NULL, **last = &first;
+	const struct nl_layer *layer = line->at;
+	const char *events = line->events;
+	char **(*next)(char ***, struct line *) = !strcmp(*argv, "[") ? bracket : has_colons(argv) ? between : NULL;
+	if (!next)
+		return service(argv, line);
+	while (*argv) {
+		char **words = NULL;
+		line->events = events;
+		if (next == bracket && strcmp(*argv, "["))
+			nl_fail(line->err, "'%.60s' behind ]: each branch has brackets of its own", *argv);
+		else
+			words = next(&argv, line);
+		*last = words ? service(words, line) : NULL;
+		if (!*last) {
+			nl_stack_free(first, line->room);
+			return NULL;
+		}
+		last = &(*last)->next;
+		line->at = layer;
+	}
+	return first;
+}
+
+/* A line of tools instead of argv. */
+static struct nl_svc *expansion(struct nl_svc *s, char **argv, struct line *line)
+{
+	const struct nl_layer *layer = line->at;
+	line->err->msg[0] = '\0';
+	char **words = s->layer->expand(s, argv, line->err);
+	struct nl_svc *inner = words ? service(words, line) : NULL;
+	line->at = inner ? line->at : layer;
+	return inner;
+}
+
+static struct nl_svc *build(const struct nl_layer *layer, char **argv, struct line *line)
 {
 	struct nl_svc *s = new_svc(layer, layer->size, line);
 	line->at = layer;
@@ -119,20 +243,21 @@ static struct nl_svc *build(const struct nl_layer *layer, char **argv, char ***r
 		line->events = s->events;
 	if (*argv && !strcmp(*argv, "--"))
 		argv++;
-	*rest = argv;
 	s->cmd = layer->name;
 	if (!s->prints && !layer->leaf && !*argv) {
 		nl_fail(line->err, "missing COMMAND");
 		goto fail;
 	}
-	if (*argv) {
-		char **beyond;
-		const struct nl_layer *next = line->gnu ? NULL : layer_of(*argv);
-		s->inner = next ? build(next, argv + 1, &beyond, line) : command(argv, line);
+	if (layer->expand && !s->prints) {
+		s->inner = expansion(s, argv, line);
+		if (!s->inner && line->err->msg[0])
+			goto fail;
+	} else if (*argv) {
+		s->inner = layer->branches ? branches(argv, line) : service(argv, line);
 		if (!s->inner)
 			goto fail;
-		s->cmd = s->inner->cmd;
 	}
+	s->cmd = s->inner ? s->inner->cmd : s->cmd;
 	s->id = s->name ? s->name : s->cmd;
 	return s;
 fail:
@@ -140,28 +265,46 @@ fail:
 	return NULL;
 }
 
+/* Reads all of a line, and forgets it. */
+static int try(const struct nl_layer *first, char **argv, struct line line, const struct nl_layer **at)
+{
+	size_t n = 0;
+	while (argv[n])
+		n++;
+	char **copy = malloc((n + 1) * sizeof *copy);
+	if (!copy)
+		return nl_fail(line.err, "out of memory");
+	memcpy(copy, argv, (n + 1) * sizeof *copy);
+	struct nl_svc *s = build(first, copy, &line);
+	*at = line.at;
+	bool fine = s != NULL;
+	nl_stack_free(s, line.room);
+	free(copy);
+	return fine ? 0 : -1;
+}
+
 struct nl_svc *nl_stack(const struct nl_layer *first, char **argv, enum nl_stack_way way, struct nl_room *room,
                         const struct nl_layer **at, struct nl_err *err)
 {
-	struct line line = { .gnu = way == NL_STACK_GNU, .room = room, .err = err };
-	char **rest = NULL;
-	struct nl_svc *s = build(first, argv, &rest, &line);
+	struct line line = { .gnu = way == NL_STACK_GNU, .shallow = way == NL_STACK_NESTED, .room = room, .err = err };
+	if (line.shallow) {
+		struct line whole = { .room = room, .err = err };
+		if (try(first, argv, whole, at) < 0)
+			return NULL;
+		room->used = 0;                 // It was read; now what is inside is a command like any other.
+	}
+	struct nl_svc *s = build(first, argv, &line);
 	*at = line.at;
-	if (!s || way == NL_STACK_FUSED || !s->inner || s->inner->layer == &nl_exec)
-		return s;
-	nl_stack_free(s->inner, room);                // It was read; now it is a command like any other.
-	line.events = s->events;
-	s->inner = command(rest, &line);
-	if (s->inner)
-		return s;
-	nl_stack_free(s, room);
-	return NULL;
+	return s;
 }
 
 void nl_stack_free(struct nl_svc *s, const struct nl_room *room)
 {
 	while (s) {
-		struct nl_svc *inner = s->inner;
+		struct nl_svc *inner = s->inner, *next = s->next;
+		if (next && inner)
+			nl_stack_free(inner, room);
+		inner = next ? next : inner;
 		if (s->layer->free)
 			s->layer->free(s);
 		if (s->events && s->layer->opts)

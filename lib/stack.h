@@ -7,6 +7,16 @@
 
 #include "nl.h"
 
+/*
+ * A layer that takes branches reads what is behind its options as
+ *
+ *   [ COMMAND... ] [ COMMAND... ] ...      or  COMMAND... ::: COMMAND... ...
+ *
+ * Groups nest.  In a group, not deeper, a word of backslashes before one of
+ * [ ] | ::: loses one backslash; a group with a word | is run by nl-pipe.
+ * Anything else is one COMMAND, whose words are not looked at.
+ */
+
 enum nl_stack_way {
 	NL_STACK_FUSED,                 /* all layers in this process */
 	NL_STACK_NESTED,                /* the outermost here, the rest as processes: NL_FUSE=0 */

@@ -89,3 +89,9 @@ const char *nl_err_name(struct nl_outcome o, char buf[24])
 		(void)snprintf(buf, 24, "exit_%d", code);
 	return buf;
 }
+
+unsigned nl_outcome_rank(struct nl_outcome o)
+{
+	int code = nl_code(o.wstatus);
+	return code == NL_EX_REJECTED ? 2 : code >= NL_EX_FAIL && code <= NL_EX_NOTFOUND ? 1 : 0;
+}

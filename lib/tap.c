@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -182,4 +183,25 @@ enum nl_why nl_copy(struct nl_run *run, const struct nl_req *q, const struct nl_
 		at += n;
 	}
 	return *error ? NL_RAN : flush(run, q, end, error);
+}
+
+struct nl_outcome nl_deliver(struct nl_run *run, const struct nl_req *q, struct nl_hold *h, int i, struct nl_outcome o,
+                             const char **word)
+{
+	struct nl_spool *s = &h->spool;
+	int error = 0;
+	if (s->len == 0 && !s->broken)
+		return o;
+	enum nl_why why = s->broken ? NL_RAN : nl_copy(run, q, s, h->tap.next, &error);
+	*word = why == NL_DEADLINE ? "deadline" : why == NL_CANCELLED ? "stopped" : error || s->broken ? "output" : *word;
+	if (why != NL_RAN)
+		return (struct nl_outcome){ run->stop_sig ? run->stop_sig : q->limit.sig, why };
+	if (error == EPIPE)
+		return (struct nl_outcome){ SIGPIPE, NL_RAN };
+	if (error || s->broken) {
+		nl_say(run, "%s: %s", i == 0 ? "stdout" : "stderr",
+		       error ? strerror(error) : "the held output could not be kept: no room");
+		return (struct nl_outcome){ NL_EXIT(NL_EX_FAIL), NL_RAN };
+	}
+	return o;
 }

@@ -49,14 +49,27 @@ static int usage_error(const char *tool, enum nl_compat as, const struct nl_err 
 	return as == NL_AS_FLOCK ? EX_USAGE : NL_EX_FAIL;
 }
 
+/* True: somebody listens. */
+static bool give_sinks(struct nl_svc *s, struct nl_sink *around)
+{
+	bool heard = false;
+	for (; s; s = s->next) {
+		struct nl_sink *sink = s->sink ? s->sink : around;
+		s->sink = sink;
+		heard |= nl_sink_level(sink) <= NL_ERROR;
+		heard |= s->inner && give_sinks(s->inner, sink);
+	}
+	return heard;
+}
+
 /* Each layer's sink: its own --events, or the one of the layer around it. */
 static int open_sinks(struct nl_run *run, struct nl_svc *s, struct nl_err *err)
 {
 	const char *spec = nl_getenv(run, "NL_EVENTS");
-	bool silent = false, heard = false;
+	bool silent = false;
 	struct nl_sink *sink = NULL;
 	for (const struct nl_svc *i = s; i; i = i->inner)
-		silent |= i->silent;
+		silent |= i->silent;            // Of branches the first: a silent one silences itself.
 	if (spec && !strcmp(spec, "off"))
 		silent = true;
 	else if (!s->events && spec && *spec && !(sink = nl_sink_parse(spec, err))) {
@@ -65,13 +78,7 @@ static int open_sinks(struct nl_run *run, struct nl_svc *s, struct nl_err *err)
 	}
 	if (!s->events && !sink && !silent)
 		sink = nl_sink_default(run);
-	for (; s; s = s->inner) {
-		if (s->sink)
-			sink = s->sink;
-		s->sink = sink;
-		heard |= nl_sink_level(sink) <= NL_ERROR;
-	}
-	return heard;
+	return give_sinks(s, sink);
 }
 
 /* Ends the process as a wait status says; dumps no core. */

@@ -332,8 +332,8 @@ as() {
 
 @test "A wrapper that is suspended keeps what it holds, for however long" {
 	m=$(victim)
-	start nl-bulkhead x sleep "$m"
-	wait_for 5 sh -c '! nl-bulkhead x true'
+	start nl-bulkhead x sh -c ": >up; exec sleep $m"
+	wait_for 5 test -e up
 	kill -STOP "$pid"
 	run nl-bulkhead x true
 	[ "$status" -eq 75 ]
