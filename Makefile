@@ -184,7 +184,7 @@ tools := $(notdir $(bins))
 put = $(foreach t,$(tools),$O/bin/$t:bin/$t:755 completions/nl.bash:share/bash-completion/completions/$t:644 \
 	completions/nl.fish:share/fish/vendor_completions.d/$t.fish:644) completions/_nl:share/zsh/site-functions/_nl:644 \
 	$(foreach m,$(notdir $(man)),man/$m:share/man/man$(patsubst .%,%,$(suffix $m))/$m:644) \
-	$(foreach f,nl.sh $(notdir $(wildcard lib/*.schema.json)),lib/$f:share/ninelives/$f:644) \
+	$(foreach f,nl.sh policies $(notdir $(wildcard lib/*.schema.json)),lib/$f:share/ninelives/$f:644) \
 	lib/tmpfiles.d/ninelives.conf:lib/tmpfiles.d/ninelives.conf:644 \
 	$(foreach f,$(wildcard LICENSE README.md CHANGELOG.md),$f:share/doc/ninelives/$f:644)
 each = d='$(DESTDIR)$(PREFIX)'; IFS=:; for f in $(put); do set -- $$f; $1 || exit; done
