@@ -5,6 +5,8 @@
  */
 #include "kernel.h"
 
+#include "fiber.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/stat.h>
@@ -17,45 +19,10 @@
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/asan_interface.h>
-#endif
-
-#define STACK (256 * 1024)
 #define INODES 64
 #define DESCRIPTIONS 512
 #define LOCKS 256
 #define DATA 4200
-
-/*
- * A context is a stack pointer; what a function may not change lies on that
- * stack.  musl has no swapcontext.
- */
-#if !defined(__x86_64__)
-#error "sim_switch is written for x86-64"
-#endif
-void sim_switch(void **from, void *to);
-__asm__(".text\n"
-        ".globl sim_switch\n"
-        ".type sim_switch, @function\n"
-        "sim_switch:\n"
-        "	pushq %rbp; pushq %rbx; pushq %r12; pushq %r13; pushq %r14; pushq %r15\n"
-        "	movq %rsp, (%rdi)\n"
-        "	movq %rsi, %rsp\n"
-        "	popq %r15; popq %r14; popq %r13; popq %r12; popq %rbx; popq %rbp\n"
-        "	ret\n"
-        ".size sim_switch, .-sim_switch\n");
-
-/* A stack on which sim_switch finds zeroes and then the way to entry. */
-static void *fresh_stack(char *stack, size_t size, void (*entry)(void))
-{
-	void **top = (void **)(void *)(stack + size) - 1;
-	*top-- = NULL;                          // Where entry would return to: aligned as after a call.
-	*top = (void *)(uintptr_t)entry;
-	for (int i = 0; i < 6; i++)
-		*--top = NULL;
-	return top;
-}
 
 enum kind { FREE, FILE_, DIR_, INOTIFY, SIGNALFD };
 
@@ -78,7 +45,7 @@ static struct proc {
 	int orphan[8]; unsigned orphans;        /* descriptions kept by a command without a wrapper */
 	nl_time orphan_ends;
 } procs[SIM_PROCS];
-static char stacks[SIM_PROCS][STACK] __attribute__((aligned(64)));
+static char stacks[SIM_PROCS][SIM_STACK] __attribute__((aligned(64)));
 
 static const struct sim_kernel_cfg *cfg;
 static void *scheduler;
@@ -352,10 +319,7 @@ static void give_birth(int i)
 		p->fd[k].ofd = -1;
 	p->born = p->alive = true;
 	p->orphan_ends = NL_NEVER;
-#if defined(__SANITIZE_ADDRESS__)
-	__asan_unpoison_memory_region(stacks[i], STACK);
-#endif
-	p->ctx = fresh_stack(stacks[i], STACK, entry);
+	p->ctx = sim_fiber(stacks[i], entry);
 }
 
 static void end_orphans(void)

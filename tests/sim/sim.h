@@ -14,6 +14,7 @@
 #include "os.h"
 
 #define SIM_DEPTH 5
+#define SIM_LEAVES 64                   /* commands in one line */
 #define SIM_SCRIPTED 60                 /* from here on all commands are long: no stack runs for ever */
 
 /* What one run of the command does. */
@@ -24,6 +25,7 @@ struct sim_cmd {
 	nl_time late;                   /* HANDLES: told to stop, it ends after late with late_ws */
 	int late_ws;
 	nl_time beat;                   /* writes a byte each so often; 0 never */
+	char says[12];                  /* it writes that when it begins */
 };
 
 /* Sets of outcomes: text for the option, expression for the model. */
@@ -55,6 +57,8 @@ struct sim_plan {
 	unsigned success;               /* percent of commands that exit with 0 */
 	bool leaf;                      /* a scripted leaf, else exec and child over a virtual process */
 	bool heard;                     /* events are written */
+	/* What the leaves do, counted from left to right, at their runs from 0; NULL: all as sim_cmd says. */
+	struct sim_cmd (*script)(const struct sim_plan *, unsigned leaf, unsigned run);
 	char *argv[SIM_DEPTH * 32];     /* the line; argv[0] is the outermost tool */
 	char text[2048];
 };
@@ -75,7 +79,14 @@ struct sim_result sim_model(const struct sim_plan *);
 
 /* The same from the real code, and all that it did. */
 struct sim_step { bool sleep; nl_time at, until, known; };      /* known: the limit that a command was given */
-struct sim_log { unsigned n; struct sim_step step[4096]; unsigned requests, retries; const char *wrong; };
+struct sim_log {
+	unsigned n;
+	struct sim_step step[4096];
+	unsigned requests, retries;
+	const char *wrong;              /* the first thing that must not happen, or NULL */
+	char out[4096];                 /* stdout */
+	size_t outs;
+};
 struct sim_result sim_world(struct sim_plan *, struct sim_log *);
 
 #endif
