@@ -3,7 +3,7 @@
 # nl-ctl, then whatever is wrapped, by _command_offset of bash-completion where that is loaded.
 
 _nl() {
-	local tool=$1 cur=${COMP_WORDS[COMP_CWORD]} operands=0 options=1 arg='' line word last i j
+	local tool=$1 cur=${COMP_WORDS[COMP_CWORD]} operands=0 options=1 brackets=0 arg='' line word last i j
 	local -a w=() at=()
 	local -A takes=()
 	while read -r line; do                          # --name=<TAB>ARG<TAB>help
@@ -11,12 +11,13 @@ _nl() {
 		takes[${word%=}]=${line%%$'\t'*}
 	done < <("$tool" --complete 2>/dev/null)
 	for ((i = 0; i <= COMP_CWORD; i++)); do         # bash splits at = and :, join again
-		if ((i > 1)) && [[ ${COMP_WORDS[i]} == [=:]* || ${COMP_WORDS[i - 1]} == [=:] ]]; then
+		if ((i > 1)) && [[ ${COMP_WORDS[i]} == [=:]* && ${COMP_WORDS[i]} != ::: || ${COMP_WORDS[i - 1]} == [=:] ]]; then
 			w[-1]+=${COMP_WORDS[i]}
 		else
 			w+=("${COMP_WORDS[i]}") at+=("$i")
 		fi
 	done
+	[[ ${tool##*/} == nl-@(race|fallback) ]] && brackets=1
 	[[ ${tool##*/} == nl-@(timeout|breaker|bulkhead) ]] && operands=1
 	last=$((${#w[@]} - 1))
 	for ((i = 1; i < last; i++)); do                # up to the command
@@ -38,6 +39,9 @@ _nl() {
 		else
 			break
 		fi
+	done
+	for ((j = last - 1; brackets && j >= i; j--)); do       # a branch begins behind [ and :::
+		[[ ${w[j]} == @(\[|:::) ]] && i=$((j + 1)) brackets=0 options=0
 	done
 	word=${w[last]}
 	if ((i == last && options)) && [[ -z $arg && $word == --*=* ]]; then
@@ -69,7 +73,7 @@ _nl() {
 		compopt -o default
 	fi
 }
-complete -F _nl nl-retry nl-timeout nl-breaker nl-bulkhead
+complete -F _nl nl-retry nl-timeout nl-breaker nl-bulkhead nl-race nl-fallback
 
 # nl-ctl: a command, then policies, kinds or keys of policies.
 _nl_ctl() {

@@ -167,7 +167,7 @@ static struct nl_outcome branches(struct call *c, const char **why)
 		enum nl_class class = class_of(c->f, o);
 		c->now = nl_now(c->run);
 		c->tried++;
-		*why = class == NL_CLASS_SUCCESS ? "success" : class == NL_CLASS_NEITHER ? "not_tried" : NULL;
+		*why = class == NL_CLASS_SUCCESS ? "success" : class == NL_CLASS_NEITHER ? "excepted" : NULL;
 		if (*why)
 			return o;
 		if (c->tried == 1 || nl_outcome_rank(o) < nl_outcome_rank(best) || MUTANT(LAST_SPEAKS))
@@ -223,7 +223,8 @@ static struct nl_outcome fallback_call(struct nl_svc *svc, struct nl_run *run, s
 		o = nl_deliver(run, &c.q, &c.hold, 0, o, &why);
 	if (good && f->stale && !c.hold.spool.broken && (r = nl_stale_keep(run, &f->last, &c.hold.spool)) < 0)
 		nl_degraded(run, c.of, "stale", r == -EFBIG ? "the output is too large to be kept" : strerror(-r));
-	if (!strcmp(why, "all_failed") && f->stale)
+	bool ended = o.why != NL_DEADLINE && o.why != NL_CANCELLED && !run->stop_sig;
+	if (!strcmp(why, "all_failed") && ended && f->stale)
 		o = stale(&c, o, &why);
 	c.now = nl_now(run);
 	good = !strcmp(why, "success");

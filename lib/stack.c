@@ -104,11 +104,41 @@ static struct nl_svc *about(const struct nl_layer *layer, enum nl_opt_result wha
 
 static struct nl_svc *build(const struct nl_layer *layer, char **argv, struct line *line);
 
+/* Reads a line that begins with a layer, and forgets it: what is to run as a
+ * process must be right, too.  *cmd: the command in it.  The words that reading changes are a copy. */
+static int rehearse(const struct nl_layer *layer, char **argv, struct line *line, const char **cmd)
+{
+	struct line whole = { .room = line->room, .err = line->err };
+	size_t n = 0, used = line->room->used;
+	while (argv[n])
+		n++;
+	char **copy = malloc((n + 1) * sizeof *copy);
+	if (!copy)
+		return nl_fail(line->err, "out of memory");
+	memcpy(copy, argv, (n + 1) * sizeof *copy);
+	struct nl_svc *s = build(layer, copy, &whole);
+	*cmd = s ? s->cmd : NULL;
+	if (!s)
+		line->at = whole.at;
+	nl_stack_free(s, line->room);
+	line->room->used = used;
+	free(copy);
+	return *cmd ? 0 : -1;
+}
+
 /* What argv says: a layer and what it wraps, or a command. */
 static struct nl_svc *service(char **argv, struct line *line)
 {
-	const struct nl_layer *next = line->gnu || line->shallow ? NULL : layer_of(*argv);
-	return next ? build(next, argv + 1, line) : command(argv, line);
+	const struct nl_layer *layer = line->gnu ? NULL : layer_of(*argv);
+	const char *cmd = NULL;
+	if (layer && !line->shallow)
+		return build(layer, argv + 1, line);
+	if (layer && rehearse(layer, argv + 1, line, &cmd) < 0)
+		return NULL;
+	struct nl_svc *s = command(argv, line);
+	if (s && cmd)
+		s->cmd = cmd;
+	return s;
 }
 
 /* A literal word of syntax: one backslash less. */
@@ -265,34 +295,10 @@ fail:
 	return NULL;
 }
 
-/* Reads all of a line, and forgets it. */
-static int try(const struct nl_layer *first, char **argv, struct line line, const struct nl_layer **at)
-{
-	size_t n = 0;
-	while (argv[n])
-		n++;
-	char **copy = malloc((n + 1) * sizeof *copy);
-	if (!copy)
-		return nl_fail(line.err, "out of memory");
-	memcpy(copy, argv, (n + 1) * sizeof *copy);
-	struct nl_svc *s = build(first, copy, &line);
-	*at = line.at;
-	bool fine = s != NULL;
-	nl_stack_free(s, line.room);
-	free(copy);
-	return fine ? 0 : -1;
-}
-
 struct nl_svc *nl_stack(const struct nl_layer *first, char **argv, enum nl_stack_way way, struct nl_room *room,
                         const struct nl_layer **at, struct nl_err *err)
 {
 	struct line line = { .gnu = way == NL_STACK_GNU, .shallow = way == NL_STACK_NESTED, .room = room, .err = err };
-	if (line.shallow) {
-		struct line whole = { .room = room, .err = err };
-		if (try(first, argv, whole, at) < 0)
-			return NULL;
-		room->used = 0;                 // It was read; now what is inside is a command like any other.
-	}
 	struct nl_svc *s = build(first, argv, &line);
 	*at = line.at;
 	return s;

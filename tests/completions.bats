@@ -32,7 +32,7 @@ ask_bash() {
 		compopt() { :; }
 		for line in "${@:3}"; do
 			COMPREPLY=() COMP_LINE=$line COMP_POINT=${#line} COMP_TYPE=9 COMP_KEY=9
-			read -r -a COMP_WORDS <<<"$(sed "s/[=:]/ & /g" <<<"$line")"
+			read -r -a COMP_WORDS <<<"$(sed "s/[=:][=:]*/ & /g" <<<"$line")"
 			[[ $line != *" " ]] || COMP_WORDS+=("")
 			COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
 			f=$(complete -p "${COMP_WORDS[0]}" | sed "s/.*-F \([^ ]*\) .*/\1/")
@@ -122,6 +122,8 @@ table() {
 		'nl-timeout -k 5 -fs INT 5 nlpro' nlprobe \
 		'nl-timeout 5 -- nlpro' nlprobe \
 		'nl-retry nlprobe --atte' '' \
+		'nl-fallback --str' --stream \
+		'nl-fallback nlpro' nlprobe \
 		'nl-breaker --semantics r' resilience4j \
 		'nl-bulkhead --release ' 'command tree' \
 		'nl-breaker -f 3 d' db \
@@ -144,6 +146,10 @@ wrapped() {
 		'nl-retry -O -n5 nl-timeout --pres' --preserve-status \
 		'nl-timeout 5 nl-retry --stdin n' null \
 		'nl-timeout 5 -- nl-timeout 5 nlpro' nlprobe \
+		'nl-fallback [ nlprobe a ] [ nlpro' nlprobe \
+		'nl-fallback [ nl-retry --stdin n' null \
+		'nl-fallback --stream nlprobe ::: nl-timeout --pres' --preserve-status \
+		'nl-timeout 5 nl-fallback [ cat here/rep' report.json \
 		'nl-timeout 5 cat here/rep' report.json
 }
 

@@ -488,6 +488,44 @@ random() {
 	EOF
 }
 
+@test "A fallback tries the same branches" {
+	composed <<-'EOF'
+		0 2 nl-fallback [ flaky n 7 0 ] [ flaky n 7 0 ]
+		7 2 nl-fallback [ flaky n 7 8 ] [ flaky n 7 8 ]
+		8 2 nl-fallback [ flaky n 75 8 ] [ flaky n 75 8 ]
+		TERM 2 nl-fallback [ flaky n TERM 8 ] [ flaky n TERM 8 ]
+		PIPE 1 nl-fallback [ flaky n PIPE 0 ] [ flaky n PIPE 0 ]
+		125 1 nl-fallback [ flaky n 125 0 ] [ flaky n 125 0 ]
+		0 4 nl-fallback [ nl-retry -n 2 -b constant:1ms flaky n 7 ] [ nl-retry -n 2 -b constant:1ms flaky n 7 7 7 0 ]
+		0 4 nl-retry -n 3 -b constant:1ms nl-fallback [ flaky n 7 7 7 0 ] [ flaky n 7 7 7 0 ]
+		0 2 nl-fallback [ nl-timeout 0.2 flaky n hang 0 ] [ nl-timeout 9 flaky n hang 0 ]
+		124 1 nl-timeout 0.2 nl-fallback [ flaky n hang ] [ flaky n 0 ]
+		124 2 nl-timeout 0.5 nl-fallback [ nl-timeout 0.1 flaky n hang hang ] [ flaky n hang hang ] [ flaky n 0 ]
+		0 3 nl-fallback [ nl-fallback [ flaky n 1 2 0 ] [ flaky n 1 2 0 ] ] [ flaky n 1 2 0 ]
+		1 3 nl-fallback [ flaky n 1 2 3 ] [ nl-fallback [ flaky n 1 2 3 ] [ flaky n 1 2 3 ] ]
+		0 2 nl-fallback flaky n 1 0 ::: nl-retry flaky n 1 0 ::: flaky n 0
+		0 2 | nl-fallback [ flaky n cat1 cat0 ] [ flaky n cat1 cat0 ]
+		0 2 nl-fallback [ nl-breaker -f 1 a flaky n 1 0 ] [ nl-breaker -f 1 b flaky n 1 0 ]
+		0 2 nl-fallback [ nl-bulkhead a flaky n 1 0 ] [ nl-bulkhead a flaky n 1 0 ]
+		3 1 nl-fallback --on timeout [ flaky n 3 0 ] [ flaky n 3 0 ]
+		3 1 nl-fallback --ok 0,3 [ flaky n 3 0 ] [ flaky n 3 0 ]
+		- - nl-fallback [ nl-retry -n 0 flaky n 0 ] [ flaky n 0 ]
+	EOF
+}
+
+@test "A fallback ends alike when it is told to stop" {
+	for sig in TERM INT; do
+		mkdir $sig
+		cd $sig
+		sed "s/^/$sig 1 /" <<-'EOF' | composed $sig:n
+			nl-fallback [ flaky n hang ] [ flaky n 0 ]
+			nl-fallback [ nl-retry flaky n hang ] [ flaky n 0 ]
+			nl-retry nl-fallback [ flaky n hang ] [ flaky n 0 ]
+		EOF
+		cd ..
+	done
+}
+
 @test "35 random stacks, first part, end alike fused and nested" {
 	random 1 35
 }

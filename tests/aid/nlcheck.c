@@ -26,7 +26,7 @@
 #define COUNT(a) (sizeof (a) / sizeof *(a))
 
 enum form { ONE, TIME, EVENT, SEV, POLICY, NAME, KIND, TRACE, ID, NUMBER, FROM_1, SECONDS, BOOL,
-            TEXT, DETAIL, TOOL, EXIT, SIGNAL, ERR, RETRY_END, TIMEOUT_CAUSE, TROUBLE, STATE, FORCED, SHUT, OPENED,
+            TEXT, DETAIL, TOOL, EXIT, SIGNAL, ERR, RETRY_END, FALLBACK_END, TIMEOUT_CAUSE, TROUBLE, STATE, FORCED, SHUT, OPENED,
             CLOSED, PART, SPANS, ERRS, FULL, TOKENS, BY, FORMS };
 
 #define ERR_WORDS "exit_[0-9]{1,3}|signal_[A-Z0-9+-]+|timeout|rejected|spawn|deadline"
@@ -41,7 +41,7 @@ static const struct { const char *name; enum nl_json_type type; const char *patt
 	[SEV] = { "5, 9, 13 or 17", NL_JSON_NUMBER, "^(5|9|13|17)$" },
 	[POLICY] = { "a policy name", NL_JSON_STRING, "^[A-Za-z0-9._:/-]+$" },
 	[NAME] = { "a name", NL_JSON_STRING, "^[A-Za-z0-9][A-Za-z0-9._-]*$" },
-	[KIND] = { "a kind", NL_JSON_STRING, "^(retry|timeout|breaker|bulkhead|control)$" },
+	[KIND] = { "a kind", NL_JSON_STRING, "^(retry|timeout|breaker|bulkhead|race|fallback|control)$" },
 	[TRACE] = { "32 hex digits", NL_JSON_STRING, "^[0-9a-f]{32}$" },
 	[ID] = { "16 hex digits", NL_JSON_STRING, "^[0-9a-f]{16}$" },
 	[NUMBER] = { "a whole number", NL_JSON_NUMBER, "^(0|[1-9][0-9]*)$" },
@@ -55,8 +55,9 @@ static const struct { const char *name; enum nl_json_type type; const char *patt
 	[SIGNAL] = { "a signal without SIG", NL_JSON_STRING, "^(([A-RT-Z]|S[A-HJ-Z])[A-Z0-9]*([+-][0-9]+)?|[0-9]{1,2})$" },
 	[ERR] = { "an err", NL_JSON_STRING, "^(" ERR_WORDS ")$" },
 	[RETRY_END] = { "a reason to stop", NL_JSON_STRING, "^(max_attempts|deadline|not_retryable|stdin|spool|output|stopped|budget)$" },
+	[FALLBACK_END] = { "a reason to give up", NL_JSON_STRING, "^(all_failed|excepted|stdin|spool|stopped|deadline|output)$" },
 	[TIMEOUT_CAUSE] = { "limit or idle", NL_JSON_STRING, "^(limit|idle)$" },
-	[TROUBLE] = { "a kind of trouble", NL_JSON_STRING, "^(output_abandoned|pipe|retry_after|spawn|spool|stream"
+	[TROUBLE] = { "a kind of trouble", NL_JSON_STRING, "^(output_abandoned|pipe|retry_after|spawn|spool|stale|stream"
 	              "|unavailable|unsafe|busy|corrupt|replaced|version|clock)$" },
 	[STATE] = { "a state", NL_JSON_STRING, "^(closed|open|half_open|forced_open|forced_closed|disabled)$" },
 	[FORCED] = { "a state that a person made", NL_JSON_STRING, "^(forced_open|forced_closed|disabled)$" },
@@ -136,6 +137,12 @@ static const struct event {
 		K("active", NUMBER), K("max", FROM_1), K("held_s", SECONDS), K("slot", NUMBER) } },
 	{ "nl.bulkhead.rejected", 13, 13, "bulkhead", IN_CALL, {
 		K("active", NUMBER), K("max", FROM_1), K("queued", NUMBER), K("reason", FULL), K("waited_s", SECONDS), OUTCOME } },
+	{ "nl.fallback.used", 13, 13, "fallback", IN_CALL, {
+		K("from", TEXT), K("to", TEXT), K("index", FROM_1), OUTCOME, K("err", ERR), K("dur_s", SECONDS), { "held_bytes", NUMBER, MAY } } },
+	{ "nl.fallback.failed", 17, 17, "fallback", IN_CALL, {
+		K("tried", NUMBER), K("reason", FALLBACK_END), OUTCOME, K("err", ERR), K("dur_s", SECONDS) } },
+	{ "nl.fallback.stale", 13, 13, "fallback", IN_CALL, {
+		K("key", NAME), K("age_s", SECONDS), K("bytes", NUMBER), OUTCOME, K("err", ERR) } },
 	{ "nl.policy.conflict", 13, 13, NULL, IN_CALL, {
 		K("key", TEXT), K("mine", TEXT), K("theirs", TEXT) } },
 	{ "nl.control.command", 9, 9, "control", ASIDE, {
