@@ -57,6 +57,9 @@ enum {
 	MUT_HALF_EARLY,                 /* probes come before the open time is over */
 	MUT_HALF_BATCH,                 /* resilience4j: one probe too many before it decides */
 	MUT_LAST_SPEAKS,                /* of branches that all failed the last gives the status */
+	MUT_AND_BINDS_LESS,             /* + binds tighter than &, as in other languages */
+	MUT_RIGHT_ASSOC,                /* operators associate to the right */
+	MUT_DISTRIBUTES_WRONG,          /* (A | B) + C: C is in the last branch alone */
 };
 
 #endif

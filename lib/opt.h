@@ -85,7 +85,11 @@ int nl_opt_set(struct nl_svc *, const char *key, const char *value, struct nl_er
  * one of another type.  Defaults that init fills in are there, others are not. */
 const void *nl_opt_field(const struct nl_svc *, const char *key, enum nl_opt_type);
 
+/* Has the option been set?  Of back-off and jitter: to what is not the default. */
+bool nl_opt_given(const struct nl_svc *, const struct nl_opt *);
+
 /* Text into buf, always terminated; returns the length that it wanted. */
+size_t nl_opt_value(const struct nl_svc *, const struct nl_opt *, char *buf, size_t size);      /* as its parser reads it */
 size_t nl_opt_help(const struct nl_layer *, const char *tool, bool gnu, char *buf, size_t size);
 size_t nl_opt_complete(const struct nl_layer *, char *buf, size_t size);  /* -x<TAB>ARG<TAB>help, --name[=]<TAB>ARG<TAB>help */
 /* What --help, --version and --complete print. */

@@ -158,6 +158,7 @@ static bool is_given(const struct nl_opt *o, const void *field)
 		return ((const struct nl_window *)field)->given;
 	case NL_STR:
 	case NL_NAME:
+		return *(const char *const *)field;
 	case NL_PICK:
 	case NL_ACTION:
 		break;
@@ -223,10 +224,24 @@ static void put_value(struct text *t, const struct nl_opt *o, const void *field)
 		break;
 	case NL_STR:
 	case NL_NAME:
+		puts_to(t, *(const char *const *)field);
+		break;
 	case NL_PICK:
 	case NL_ACTION:
 		break;
 	}
+}
+
+bool nl_opt_given(const struct nl_svc *svc, const struct nl_opt *o)
+{
+	return is_given(o, (const char *)svc + o->offset);
+}
+
+size_t nl_opt_value(const struct nl_svc *svc, const struct nl_opt *o, char *buf, size_t size)
+{
+	struct text t = { buf, size, 0 };
+	put_value(&t, o, (const char *)svc + o->offset);
+	return finish(&t);
 }
 
 size_t nl_opt_config(const struct nl_svc *svc, char *buf, size_t size)

@@ -40,6 +40,9 @@ table() {
 	NO_GROWTH           bats simulate.bats 'open times grow by factor'
 	MIN_UNCLAMPED       @/circuit_test
 	HALF_BATCH          @/circuit_libs_test
+	AND_BINDS_LESS      @/expr_test
+	RIGHT_ASSOC         @/expr_test
+	DISTRIBUTES_WRONG   @/expr_test
 	CANCELLED_COUNTS    system
 	TICKET_OUTSIDE_GUARD system
 	PREDECESSOR_ONLY    system
