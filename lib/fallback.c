@@ -137,20 +137,22 @@ static struct nl_outcome stopped(struct call *c, enum nl_why why)
 	return (struct nl_outcome){ sig ? sig : NL_EXIT(NL_EX_TIMEOUT), why };
 }
 
-/* Behind a failure with another branch to try: why it is not, or NULL. */
-static const char *reason_against(struct call *c, struct nl_outcome *o)
+/* Behind a failure of b, which is not the outcome unless the reason is a stop:
+ * why there is no other branch, or NULL. */
+static const char *reason_against(struct call *c, const struct nl_svc *b, struct nl_outcome *o)
 {
+	bool cut = o->why == NL_DEADLINE || o->why == NL_CANCELLED;
+	if (cut || c->run->stop_sig) {
+		if (b->next)
+			*o = stopped(c, cut ? o->why : nl_why_told(c->run));
+		return "stopped";               // The branch that was stopped speaks for all.
+	}
+	if (!b->next)
+		return "all_failed";
 	const char *why = nl_stdin_spent(c->run, &c->in);
-	if (why) {
-		if (!strcmp(why, "spool"))
-			nl_degraded(c->run, c->of, "spool", "the input could not be kept for another branch");
-		return why;
-	}
-	if (o->why == NL_DEADLINE || o->why == NL_CANCELLED || c->run->stop_sig) {
-		*o = stopped(c, o->why == NL_DEADLINE || o->why == NL_CANCELLED ? o->why : nl_why_told(c->run));
-		return "stopped";
-	}
-	return c->now >= c->run->horizon ? "deadline" : NULL;
+	if (why && !strcmp(why, "spool"))
+		nl_degraded(c->run, c->of, "spool", "the input could not be kept for another branch");
+	return why ? why : c->now >= c->run->horizon ? "deadline" : NULL;
 }
 
 /* Runs branches until the outcome is final.  *why: the word for it. */
@@ -172,7 +174,7 @@ static struct nl_outcome branches(struct call *c, const char **why)
 			return o;
 		if (c->tried == 1 || nl_outcome_rank(o) < nl_outcome_rank(best) || MUTANT(LAST_SPEAKS))
 			best = o;
-		*why = b->next ? reason_against(c, &o) : "all_failed";
+		*why = reason_against(c, b, &o);
 		if (*why)
 			return !strcmp(*why, "stopped") ? o : best;
 		tell_used(c, b, o, c->now - began);
@@ -223,8 +225,7 @@ static struct nl_outcome fallback_call(struct nl_svc *svc, struct nl_run *run, s
 		o = nl_deliver(run, &c.q, &c.hold, 0, o, &why);
 	if (good && f->stale && !c.hold.spool.broken && (r = nl_stale_keep(run, &f->last, &c.hold.spool)) < 0)
 		nl_degraded(run, c.of, "stale", r == -EFBIG ? "the output is too large to be kept" : strerror(-r));
-	bool ended = o.why != NL_DEADLINE && o.why != NL_CANCELLED && !run->stop_sig;
-	if (!strcmp(why, "all_failed") && ended && f->stale)
+	if (!strcmp(why, "all_failed") && f->stale)
 		o = stale(&c, o, &why);
 	c.now = nl_now(run);
 	good = !strcmp(why, "success");

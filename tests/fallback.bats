@@ -171,6 +171,13 @@ wrong() {
 		[ "$rc" = $((128 + $(kill -l $sig))) ]
 		[ ! -e ran ]
 	done
+	# Also when it was the last: what was stopped speaks, not the branch that failed before.
+	rm -f up
+	start $F '[' sh -c 'exit 3' ']' '[' sh -c ': >up; sleep 100' ']'
+	wait_for 5 test -e up
+	kill -TERM "$pid"
+	wait "$pid" && rc=0 || rc=$?
+	[ "$rc" = 143 ]
 }
 
 @test "It tries none when the limit of an enclosing nl-timeout has passed" {

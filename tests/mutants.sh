@@ -59,6 +59,7 @@ table() {
 	INHERITS_PROBE      system
 	EPOCH_WRAPS         system
 	HALF_EARLY          system
+	LAST_SPEAKS         bats fallback.bats 'status is that of the first that ran'
 	EOF
 }
 

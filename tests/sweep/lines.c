@@ -39,6 +39,11 @@ const struct line lines[] = {
 	{ .env = STATE, .cmd = "nl-bulkhead -w inf x nl-bulkhead -m 2 -w inf x true0 3", .status = 3, .also = 125 },
 	{ .env = STATE, .cmd = "nl-retry -n2 -b constant:0 --budget b true0 3", .status = 3 },
 	{ .env = STATE, .cmd = "nl-timeout 5 nl-retry --name r -n2 -b constant:0 nl-breaker x nl-bulkhead y true0 3", .status = 3, .also = 125 },
+	{ .cmd = "nl-fallback [ sh -c 'echo half; exit 3' ] [ echo held ]", .out = "held\n" },
+	{ .cmd = "nl-fallback [ sh -c 'cat; exit 3' ] [ cat ]", .in = "fed", .out = "fed\n", .also = 3 },
+	{ .cmd = "nl-fallback [ true0 3 ] [ true0 4 ]", .status = 3, .also = 4 },
+	{ .env = "XDG_CACHE_HOME=cache", .cmd = "nl-fallback --stale 1d:k echo held", .out = "held\n" },
+	{ .env = "XDG_CACHE_HOME=.", .cmd = "nl-timeout 5 nl-fallback --stale 1d:k [ true0 3 ] [ nl-timeout 5 true0 4 ]", .status = 3, .also = 4 },
 	{ .env = "NL_FUSE=0", .cmd = "nl-timeout 5 nl-retry -n2 -b constant:0 nl-timeout .1 sleep 2", .status = 124 },
 };
 

@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAXLINES 32
+#define MAXLINES 64
 
 static const char *const class_names[CLASSES] = {
 	[ERROR_ONCE] = "once", [ERROR_ON] = "on", [KILLED] = "killed",
