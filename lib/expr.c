@@ -154,9 +154,9 @@ static const struct nl_expr *no_operator(struct nl_expr_parser *p, char c)
 	if (isdigit((unsigned char)c))
 		return nl_expr_wrong(p, at, "'%.*s': arguments stand in parentheses: retry(3), timeout(2s)", len, p->in.p);
 	if (isalpha((unsigned char)c))
-		return nl_expr_wrong(p, at, "'%.*s': put + before it if what is on the left shall wrap it (or |, or &)", len, p->in.p);
+		return nl_expr_wrong(p, at, "'%.*s': an operator is missing before it: + if what is left of it wraps it, else | or &", len, p->in.p);
 	if (c == '(' || c == '@')
-		return nl_expr_wrong(p, at, "'%c': put + before it if what is on the left shall wrap it (or |, or &)", c);
+		return nl_expr_wrong(p, at, "'%c': an operator is missing before it: + if what is left of it wraps it, else | or &", c);
 	if (c == '[' || c == '{' || c == '<')
 		return nl_expr_wrong(p, at, "'%c': arguments stand in ( and ): retry(3)", c);
 	if (c == '=' || c == ':')

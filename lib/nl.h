@@ -209,7 +209,7 @@ void nl_say(struct nl_run *, const char *fmt, ...) __attribute__((format(printf,
 #define NL_EXIT(n) ((n) << 8)           /* as if the command had called exit(n) */
 int nl_code(int wstatus);               /* $? of a shell: n, or 128 + signal */
 
-extern const struct nl_layer nl_retry, nl_timeout, nl_breaker, nl_bulkhead, nl_race, nl_fallback, nl_flock, nl_ctl;
+extern const struct nl_layer nl_retry, nl_timeout, nl_breaker, nl_bulkhead, nl_race, nl_fallback, nl_flock, nl_ctl, nl_expression;
 
 /* main() of every tool. */
 int nl_main(const struct nl_layer *, int argc, char **argv);
