@@ -36,10 +36,18 @@ std := -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Ilib -Itests/unit -Itests/
 cc := $(if $(filter musl,$(VARIANT)),$(MUSL_CC),$(CC))
 flags := $(std) $(warn) $(opt_$(VARIANT)) -ffile-prefix-map=$(CURDIR)=. $(CPPFLAGS) $(CFLAGS)
 
+# libpipeline is nl-pipe's alone: of musl-deps, or Debian's, and then a musl build takes nl-pipe from gcc's release.
+dep := build/musl/dep
+pipe_a := $(if $(filter musl,$(VARIANT)),$(wildcard $(dep)/libpipeline.a))
+pipe_so := $(shell pkg-config --libs libpipeline 2>/dev/null)
+pipe_h := $(firstword $(wildcard $(addsuffix /pipeline.h,$(shell pkg-config --variable=includedir libpipeline 2>/dev/null) $(dep))))
+pipe_from := $(if $(filter musl,$(VARIANT)),$(if $(pipe_a),here,$(if $(pipe_so),release)),$(if $(pipe_so),here))
+libs_nl-pipe := $(if $(pipe_a),$(pipe_a) $(dep)/libgnu.a,$(pipe_so))
+
 # Sources are what is there.  In unit and sim a *_test.c is a program, and the rest is linked to each of them.
 O := build/$(VARIANT)
 lib_c := $(wildcard lib/*.c)
-bin_c := $(wildcard bin/*.c)
+bin_c := $(filter-out $(if $(pipe_from),,bin/nl-pipe.c),$(wildcard bin/*.c))
 aid_c := $(wildcard tests/aid/*.c)
 sweep_c := $(wildcard tests/sweep/*.c)
 storm_c := $(wildcard tests/storm/*.c)
@@ -71,6 +79,7 @@ all: lib bin
 	@ln -sfn $(VARIANT)/bin build/bin; ln -sfn $(VARIANT)/aid build/aid
 	@$(if $(findstring s,$(firstword -$(MAKEFLAGS))),,echo 'build/bin: $(notdir $(bins)) $(VERSION), $(VARIANT)')
 	@$(if $(filter musl,$(SHIP)),,echo 'No $(MUSL_CC); for the small static build: apt-get install musl-tools; make')
+	@$(if $(pipe_from),,echo 'No libpipeline, so no nl-pipe: apt-get install libpipeline-dev pkg-config; make')
 lib: $O/libninelives.a
 bin: $(bins)
 aid: $(aids)
@@ -95,6 +104,11 @@ $O/libfake.a: $(fake_c:%.c=$O/obj/%.o)
 $(libs): $O/flags
 	$(call run,AR,$@) rm -f $@ && ar rcsD $@ $(filter %.o,$^)
 
+build/include/pipeline.h: $(pipe_h) | build/include/jsmn.h
+	@ln -sfn $(abspath $<) $@
+$O/bin/nl-pipe: $(pipe_a)
+$O/obj/bin/nl-pipe.o build/lint/bin/nl-pipe.c.ok: | build/include/pipeline.h
+
 # A library that one program alone needs: libs_nl-x := -lthis
 define link
 $(call run,LD,$@) mkdir -p $(@D) && $(cc) $(flags) $(LDFLAGS) $(link_$(VARIANT)) -o $@ $^ $(libs_$(@F)) $(LDLIBS)
@@ -102,6 +116,12 @@ $(if $(filter musl,$(VARIANT)),@! readelf -lW $@ | grep INTERP || { echo '$@ is 
 endef
 $O/bin/%: $O/obj/bin/%.o $O/libninelives.a
 	$(link)
+ifeq ($(pipe_from),release)
+$O/bin/nl-pipe: build/release/bin/nl-pipe
+	@mkdir -p $(@D) && strip -o $@ $<
+build/release/bin/nl-pipe: FORCE
+	+@$(sub) $(if $(findstring s,$(firstword -$(MAKEFLAGS))),-s) VARIANT=release $@
+endif
 $O/aid/sweep: $(sweep_c:%.c=$O/obj/%.o) $(libs)
 	$(link)
 $O/aid/storm: $(storm_c:%.c=$O/obj/%.o)
@@ -145,7 +165,8 @@ storm: bin aid
 lin: aid
 	@$(env) nice lin && $(env) nice lin -m -n 100000
 mutants: bin aid unit
-	@O='$O' CC='$(cc)' FLAGS='$(flags)' LINK='$(LDFLAGS) $(link_$(VARIANT)) $(LDLIBS)' sh tests/mutants.sh
+	@O='$O' CC='$(cc)' FLAGS='$(flags)' LINK='$(LDFLAGS) $(link_$(VARIANT)) $(LDLIBS)' \
+	PIPE='$(if $(filter here,$(pipe_from)),$(libs_nl-pipe))' sh tests/mutants.sh
 coreutils-suite: bin
 	@$(env) sh tests/coreutils-suite.sh
 json-diff: aid
@@ -205,7 +226,6 @@ clean:
 	rm -rf build
 
 # libpipeline for static programs: Debian has no .a of it, so its source package is built, signature checked by apt.
-dep := build/musl/dep
 musl-deps: $(dep)/libpipeline.a
 $(dep)/libpipeline.a:
 	@for c in $(MUSL_CC) apt-get dpkg-source; do command -v $$c >/dev/null || { echo "$$c is missing" >&2; exit 1; }; done

@@ -17,7 +17,7 @@ _nl() {
 			w+=("${COMP_WORDS[i]}") at+=("$i")
 		fi
 	done
-	[[ ${tool##*/} == nl-@(race|fallback) ]] && brackets=1
+	[[ ${tool##*/} == nl-@(race|fallback|pipe) ]] && brackets=1
 	[[ ${tool##*/} == nl-@(timeout|breaker|bulkhead) ]] && operands=1
 	last=$((${#w[@]} - 1))
 	for ((i = 1; i < last; i++)); do                # up to the command
@@ -40,8 +40,8 @@ _nl() {
 			break
 		fi
 	done
-	for ((j = last - 1; brackets && j >= i; j--)); do       # a branch begins behind [ and :::
-		[[ ${w[j]} == @(\[|:::) ]] && i=$((j + 1)) brackets=0 options=0
+	for ((j = last - 1; brackets && j >= i; j--)); do       # a branch or stage begins behind [ ::: or '|'
+		[[ ${w[j]} == @(\[|:::|[\'\"\\]\|*) ]] && i=$((j + 1)) brackets=0 options=0
 	done
 	word=${w[last]}
 	if ((i == last && options)) && [[ -z $arg && $word == --*=* ]]; then
@@ -73,7 +73,7 @@ _nl() {
 		compopt -o default
 	fi
 }
-complete -F _nl nl-retry nl-timeout nl-breaker nl-bulkhead nl-race nl-fallback
+complete -F _nl nl-retry nl-timeout nl-breaker nl-bulkhead nl-race nl-fallback nl-pipe
 
 # nl-ctl: a command, then policies, kinds or keys of policies.
 _nl_ctl() {

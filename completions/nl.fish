@@ -24,8 +24,8 @@ function __nl_complete
             set operands 0
             set options 0
         else
-            # A branch of a race or fallback begins behind [ and :::.
-            while set -l at (contains -i -- '[' $words; or contains -i -- ':::' $words)
+            # A branch of a race or fallback, or a stage, begins behind [ ::: or '|'.
+            while set -l at (contains -i -- '[' $words; or contains -i -- ':::' $words; or contains -i -- '|' $words)
                 set -e words[1..$at[1]]
             end
             complete -C (string join ' ' -- (string escape -- $words) $cur | string collect)
@@ -111,4 +111,4 @@ function __nl_ctl
     end 2>/dev/null
 end
 complete -c nl-ctl -f -a '(__nl_ctl)'
-complete -c nl-retry -c nl-timeout -c nl-breaker -c nl-bulkhead -c nl-race -c nl-fallback -f -a '(__nl_complete)'
+complete -c nl-retry -c nl-timeout -c nl-breaker -c nl-bulkhead -c nl-race -c nl-fallback -c nl-pipe -f -a '(__nl_complete)'

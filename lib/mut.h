@@ -60,6 +60,11 @@ enum {
 	MUT_AND_BINDS_LESS,             /* + binds tighter than &, as in other languages */
 	MUT_RIGHT_ASSOC,                /* operators associate to the right */
 	MUT_DISTRIBUTES_WRONG,          /* (A | B) + C: C is in the last branch alone */
+	MUT_PIPE_ORPHANS,               /* a stage outlives a pipeline that is killed */
+	MUT_PIPE_MASK,                  /* a stage starts with signals blocked */
+	MUT_PIPE_ENOUGH,                /* a producer fails when its consumer has had enough */
+	MUT_PIPE_FIRST,                 /* the first stage that failed decides */
+	MUT_PIPE_EXITS,                 /* an exit status of libpipeline's own */
 };
 
 #endif

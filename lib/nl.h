@@ -129,6 +129,7 @@ struct nl_layer {
 	const char *gnu;                /* which of its options that tool has, too, by their letters; NULL: all */
 	const struct nl_opt *opts;      /* opt.h */
 	bool leaf;                      /* runs no command and is no policy */
+	bool mute;                      /* has neither events nor state, nor their options */
 	bool branches;                  /* takes [ COMMAND... ] [ COMMAND... ] or COMMAND... ::: COMMAND..., too */
 	/* What --help and --complete have behind the options, or NULL; the length that it wanted. */
 	size_t (*more)(char *buf, size_t size, bool help);

@@ -34,7 +34,8 @@ const struct nl_opt *nl_opt_next(const struct nl_layer *layer, const struct nl_o
 		o = layer->opts ? layer->opts : nl_opt_common;
 	if (!o->name && o != &nl_opt_common[COMMON_END])
 		o = nl_opt_common;
-	while (layer->leaf && (o == &nl_opt_common[COMMON_NAME] || o == &nl_opt_common[COMMON_PIN]))
+	while ((layer->leaf && (o == &nl_opt_common[COMMON_NAME] || o == &nl_opt_common[COMMON_PIN])) ||
+	       (layer->mute && o >= nl_opt_common && o <= &nl_opt_common[COMMON_PIN]))
 		o++;
 	return o->name ? o : NULL;
 }

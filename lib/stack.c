@@ -141,11 +141,10 @@ static struct nl_svc *service(char **argv, struct line *line)
 	return s;
 }
 
-/* A literal word of syntax: one backslash less. */
-static char *unescape(char *word, bool piped)
+char *nl_stack_word(char *word)
 {
 	const char *rest = word + strspn(word, "\\");
-	bool ours = !strcmp(rest, "[") || !strcmp(rest, "]") || !strcmp(rest, ":::") || (!piped && !strcmp(rest, "|"));
+	bool ours = !strcmp(rest, "[") || !strcmp(rest, "]") || !strcmp(rest, ":::") || !strcmp(rest, "|");
 	return *word == '\\' && ours ? word + 1 : word;
 }
 
@@ -171,10 +170,10 @@ static char **bracket(char ***argv, struct line *line)
 	}
 	*argv = p;
 	p[-1] = NULL;
-	for (p = open + 1; *p; p++) {
+	for (p = open + 1; *p && !piped; p++) {         // nl-pipe reads its own words.
 		depth += !strcmp(*p, "[");
 		depth -= !strcmp(*p, "]");
-		*p = depth ? *p : unescape(*p, piped);
+		*p = depth ? *p : nl_stack_word(*p);
 	}
 	*open = pipe;
 	return piped ? open : open + 1;

@@ -33,4 +33,7 @@ struct nl_svc *nl_stack(const struct nl_layer *first, char **argv, enum nl_stack
                         const struct nl_layer **at, struct nl_err *err);
 void nl_stack_free(struct nl_svc *, const struct nl_room *);
 
+/* A word in a group, or of nl-pipe, not deeper: without the backslash that made it literal. */
+char *nl_stack_word(char *);
+
 #endif

@@ -124,6 +124,8 @@ table() {
 		'nl-retry nlprobe --atte' '' \
 		'nl-fallback --str' --stream \
 		'nl-fallback nlpro' nlprobe \
+		'nl-pipe --no' --no-pipefail \
+		'nl-pipe nlpro' nlprobe \
 		'nl-breaker --semantics r' resilience4j \
 		'nl-bulkhead --release ' 'command tree' \
 		'nl-breaker -f 3 d' db \
@@ -150,6 +152,9 @@ wrapped() {
 		'nl-fallback [ nl-retry --stdin n' null \
 		'nl-fallback --stream nlprobe ::: nl-timeout --pres' --preserve-status \
 		'nl-timeout 5 nl-fallback [ cat here/rep' report.json \
+		"nl-pipe nlprobe a '|' nlpro" nlprobe \
+		"nl-pipe nlprobe --b '|' nl-retry --stdin n" null \
+		"nl-timeout 5 nl-fallback [ nlprobe \\| nl-timeout --pres" --preserve-status \
 		'nl-timeout 5 cat here/rep' report.json
 }
 
