@@ -12,6 +12,7 @@
 #include "near.h"
 #include "opt.h"
 #include "policies.h"
+#include "stack.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -20,16 +21,16 @@ enum { ARGS = 48, VALUE = 4096 };
 
 /* What may be written without its key, first; an operand is none of the options. */
 static const struct kind {
-	const struct nl_layer *layer;
-	const char *first;
+	const char *layer, *first;
 	bool operand;
 	const char *example;            /* where the operand is missing */
 } kinds[] = {
-	{ &nl_retry, "attempts", false, NULL },
-	{ &nl_timeout, "limit", true, "DURATION, as in timeout(2s)" },
-	{ &nl_breaker, "name", true, "NAME, as in breaker(db)" },
-	{ &nl_bulkhead, "name", true, "NAME, as in bulkhead(db)" },
-	{ &nl_fallback, "stale", false, NULL },
+	{ "retry", "attempts", false, NULL },
+	{ "timeout", "limit", true, "DURATION, as in timeout(2s)" },
+	{ "breaker", "name", true, "NAME, as in breaker(db)" },
+	{ "bulkhead", "name", true, "NAME, as in bulkhead(db)" },
+	{ "race", "hedge", false, NULL },
+	{ "fallback", "stale", false, NULL },
 	{ .layer = NULL },
 };
 
@@ -50,6 +51,7 @@ struct arg { struct nl_spot at, value_at; const char *key, *value; };
 struct reading {
 	struct nl_expr_parser *p;
 	const struct kind *kind;
+	const struct nl_layer *layer;
 	struct nl_svc *svc;
 	const char *operand;
 	struct nl_spot at, operand_at;
@@ -62,12 +64,17 @@ static bool same(const char *name, const char *word, size_t len)
 	return !strncmp(name, word, len) && !name[len];
 }
 
-static const struct kind *kind_of(const char *word, size_t len)
+/* Its layer is one of those that a line may have. */
+static const struct kind *kind_of(const char *word, size_t len, const struct nl_layer **layer)
 {
 	const struct kind *k = kinds;
-	while (k->layer && !same(k->layer->name, word, len))
+	size_t i = 0;
+	while (k->layer && !same(k->layer, word, len))
 		k++;
-	return k->layer ? k : NULL;
+	while (k->layer && nl_layers[i] && strcmp(nl_layers[i]->name, k->layer) != 0)
+		i++;
+	*layer = k->layer ? nl_layers[i] : NULL;
+	return *layer ? k : NULL;
 }
 
 static const char *hint_for(const char *word, size_t len)
@@ -83,12 +90,13 @@ static const struct nl_expr *unknown_layer(struct nl_expr_parser *p, struct nl_s
 	struct nl_near near = nl_near_to(word, len);
 	const char *hint = hint_for(word, len);
 	int n = len < 48 ? (int)len : 48;
+	const struct nl_layer *layer;
 	for (const struct kind *k = kinds; k->layer; k++)
-		nl_near_try(&near, k->layer->name, strlen(k->layer->name));
+		nl_near_try(&near, k->layer, strlen(k->layer));
 	nl_near_list(&near, "pass|fail");
 	if (p->policies && nl_policies_find(p->policies, word, len))
 		return nl_expr_wrong(p, at, "'%.*s': unknown layer; the policy of that name is @%.*s", n, word, n, word);
-	if (len > 3 && !memcmp(word, "nl-", 3) && kind_of(word + 3, len - 3))
+	if (len > 3 && !memcmp(word, "nl-", 3) && kind_of(word + 3, len - 3, &layer))
 		return nl_expr_wrong(p, at, "'%.*s': is called %.*s here", n, word, n - 3, word + 3);
 	if (hint || near.best)
 		return nl_expr_wrong(p, at, "'%.*s': unknown layer, did you mean %.*s?", n, word, hint ? (int)strlen(hint) : (int)near.best_len,
@@ -111,7 +119,7 @@ static bool is_bare(const struct nl_opt *o)
 
 static int unknown_key(struct reading *r, struct nl_spot at, const char *key)
 {
-	const struct nl_layer *layer = r->kind->layer;
+	const struct nl_layer *layer = r->layer;
 	size_t len = strlen(key);
 	struct nl_near near = nl_near_to(key, len);
 	const char *hint = hint_for(key, len);
@@ -225,7 +233,7 @@ static int wrong_value(struct reading *r, const struct arg *a, const struct nl_o
 /* An argument without a key: a flag, or the first one. */
 static int name_it(struct reading *r, struct arg *a)
 {
-	const struct nl_layer *layer = r->kind->layer;
+	const struct nl_layer *layer = r->layer;
 	const struct nl_opt *o = option(layer, a->value, strlen(a->value));
 	if (is_bare(o) && !(r->n == 0 && r->kind->operand)) {
 		a->key = o->name, a->value = NULL;
@@ -250,7 +258,7 @@ static int take_arg(struct reading *r)
 		return nl_expr_wrong(r->p, nl_expr_here(&r->p->in), "more than %d arguments", ARGS), -1;
 	if (read_arg(r->p, &a) || (!a.key && name_it(r, &a)))
 		return -1;
-	const struct nl_opt *o = option(r->kind->layer, a.key, strlen(a.key));
+	const struct nl_opt *o = option(r->layer, a.key, strlen(a.key));
 	if (!o)
 		return unknown_key(r, a.at, a.key);
 	for (unsigned i = 0; i < r->n; i++)
@@ -293,13 +301,13 @@ static int wrong_together(struct reading *r, const struct nl_err *why)
 	const char *text = why->msg;
 	size_t len = !strncmp(text, "--", 2) ? strcspn(text += 2, ":") : 0;
 	if (!strncmp(text, "missing ", 8) && r->kind->operand && !r->operand)
-		return nl_expr_wrong(r->p, r->at, "%s: needs %s", r->kind->layer->name, r->kind->example), -1;
+		return nl_expr_wrong(r->p, r->at, "%s: needs %s", r->layer->name, r->kind->example), -1;
 	for (unsigned i = 0; i < r->n; i++)
 		if (len && same(r->args[i].key, text, len))
 			return nl_expr_wrong(r->p, r->args[i].value_at, "%s", text), -1;
 	if (r->operand)
 		return nl_expr_wrong(r->p, r->operand_at, "%s", text), -1;
-	return nl_expr_wrong(r->p, r->at, "%s: %s", r->kind->layer->name, text), -1;
+	return nl_expr_wrong(r->p, r->at, "%s: %s", r->layer->name, text), -1;
 }
 
 static int init(struct reading *r)
@@ -309,7 +317,7 @@ static int init(struct reading *r)
 	if (r->svc->layer->init(r->svc, &rest, &why))
 		return wrong_together(r, &why);
 	if (r->svc->prints)
-		return nl_expr_wrong(r->p, r->at, "%s: so it prints and runs no command: use nl-%s", r->kind->layer->name, r->kind->layer->name), -1;
+		return nl_expr_wrong(r->p, r->at, "%s: so it prints and runs no command: use nl-%s", r->layer->name, r->layer->name), -1;
 	r->svc->cmd = r->svc->layer->name;
 	r->svc->id = r->svc->name ? r->svc->name : r->svc->cmd;
 	return 0;
@@ -340,9 +348,9 @@ static char **words_of(struct reading *r)
 	if (!words || !tool)
 		return NULL;
 	memcpy(tool, "nl-", 3);
-	memcpy(tool + 3, r->kind->layer->name, strlen(r->kind->layer->name));
+	memcpy(tool + 3, r->layer->name, strlen(r->layer->name));
 	words[n++] = tool;
-	for (const struct nl_opt *o = NULL; r->n && (o = nl_opt_next(r->kind->layer, o)); )
+	for (const struct nl_opt *o = NULL; r->n && (o = nl_opt_next(r->layer, o)); )
 		if (nl_opt_given(r->svc, o) && !(words[n++] = word_of(r, o)))
 			return NULL;
 	return words;
@@ -351,7 +359,7 @@ static char **words_of(struct reading *r)
 /* The operand behind them: a duration as the table prints it. */
 static int add_operand(struct reading *r, char **words)
 {
-	const struct nl_opt *o = r->operand ? option(r->kind->layer, r->kind->first, strlen(r->kind->first)) : NULL;
+	const struct nl_opt *o = r->operand ? option(r->layer, r->kind->first, strlen(r->kind->first)) : NULL;
 	char value[VALUE + 1];
 	size_t n = 0;
 	if (!o)
@@ -365,15 +373,16 @@ static int add_operand(struct reading *r, char **words)
 
 const struct nl_expr *nl_expr_layer_read(struct nl_expr_parser *p, size_t len)
 {
-	struct reading r = { .p = p, .at = nl_expr_here(&p->in), .kind = kind_of(p->in.p, len) };
+	struct reading r = { .p = p, .at = nl_expr_here(&p->in) };
+	r.kind = kind_of(p->in.p, len, &r.layer);
 	if (!r.kind)
 		return unknown_layer(p, r.at, p->in.p, len);
 	struct nl_expr_made *made = nl_expr_get(p, sizeof *made);
 	struct nl_expr *e = nl_expr_get(p, sizeof *e);
-	r.svc = nl_expr_get(p, r.kind->layer->size);
+	r.svc = nl_expr_get(p, r.layer->size);
 	if (!made || !e || !r.svc)
 		return NULL;
-	r.svc->layer = r.kind->layer;
+	r.svc->layer = r.layer;
 	*made = (struct nl_expr_made){ r.svc, p->tree->made };
 	p->tree->made = made;
 	p->in.p += len;

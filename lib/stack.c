@@ -18,15 +18,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct nl_layer *const layers[] = { &nl_retry, &nl_timeout, &nl_breaker, &nl_bulkhead, &nl_fallback, &nl_expression, NULL };
+const struct nl_layer *const nl_layers[] = { &nl_retry, &nl_timeout, &nl_breaker, &nl_bulkhead, &nl_fallback, &nl_expression, NULL };
 
 static const struct nl_layer *layer_of(const char *word)
 {
 	if (strncmp(word, "nl-", 3))
 		return NULL;
-	for (size_t i = 0; layers[i]; i++)
-		if (!strcmp(word + 3, layers[i]->name))
-			return layers[i];
+	for (size_t i = 0; nl_layers[i]; i++)
+		if (!strcmp(word + 3, nl_layers[i]->name))
+			return nl_layers[i];
 	return NULL;
 }
 

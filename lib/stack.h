@@ -17,6 +17,9 @@
  * Anything else is one COMMAND, whose words are not looked at.
  */
 
+/* The layers that a line may have, as words nl-NAME; NULL ends. */
+extern const struct nl_layer *const nl_layers[];
+
 enum nl_stack_way {
 	NL_STACK_FUSED,                 /* all layers in this process */
 	NL_STACK_NESTED,                /* the outermost here, the rest as processes: NL_FUSE=0 */
