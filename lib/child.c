@@ -16,6 +16,7 @@
 #include "parse.h"
 #include "proc.h"
 #include "run.h"
+#include "tree.h"
 
 #include <errno.h>
 #include <string.h>
@@ -23,7 +24,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TREE 128                        /* processes looked at in one pass: small, for small stacks */
 #define BEFORE 1024
 #define GIVE_UP (5 * NL_SEC)            /* after KILL: for those that sleep in the kernel */
 
@@ -37,15 +37,13 @@ struct child {
 	bool ended, reaped, known;      /* it is over; it is reaped; ws holds */
 	bool stopping, killed, lost;    /* lost: it could not be killed */
 	bool paused;                    /* by us, as we were */
-	bool blind;                     /* /proc is not there, or shows another pid namespace */
+	struct nl_tree tree;            /* its descendants, but for children that we had already */
 	bool verbose;                   /* of whoever stops it */
 	enum nl_kill kill;
 	int ws;
 	enum nl_why why;
 	uint64_t sent;                  /* stop signals, passed on once each */
 	nl_time kill_at, give_up_at;
-	pid_t *before;                  /* children that we had already: not this command's */
-	unsigned befores;
 };
 
 /* wait4, and waitid where that fails: a status is never guessed. */
@@ -109,23 +107,11 @@ static void say_sending(struct child *c, int sig)
 		nl_say(c->run, "sending signal %s to command '%s'", sig ? nl_signal_name(sig, name) : "0", c->name);
 }
 
-/* The processes of a tree that are not over yet; the command is not in it once
- * it is a zombie. */
+/* Its kill set; the command is not in it once it is a zombie. */
 static unsigned tree(struct child *c, bool shallow, struct nl_proc *list)
 {
-	if (c->blind)
-		return 0;
-	unsigned k = 0;
-	int n = -1;
-	for (int i = 0; i < 3 && n < 0; i++)
-		n = nl_proc_tree(c->run->os, c->run->pid, c->before, c->befores, shallow, list, TREE);
-	c->blind = n < 0;
-	for (int i = 0; i < n; i++) {
-		if (c->kill == NL_KILL_GROUP && c->group && list[i].pgrp != c->pid)
-			continue;
-		list[k++] = list[i];
-	}
-	return k;
+	c->tree.group = c->kill == NL_KILL_GROUP && c->group ? c->pid : 0;
+	return nl_tree_list(&c->tree, shallow, list);
 }
 
 /* To the command and those that share its fate from the start: its group, or
@@ -139,7 +125,7 @@ NL_COLD static void send(struct child *c, int sig)
 		if (os->kill(-c->pid, sig) < 0)
 			os->kill(c->pid, sig);
 	} else {
-		struct nl_proc list[TREE];
+		struct nl_proc list[NL_TREE_MAX];
 		unsigned n = tree(c, true, list);
 		for (unsigned i = 0; i < n; i++)
 			os->kill(list[i].pid, sig);
@@ -148,27 +134,11 @@ NL_COLD static void send(struct child *c, int sig)
 	}
 }
 
-/* All but supervisors of ours, if there are any: those end by themselves once
- * what they watch has ended, and still tell of it. */
-NL_COLD static bool kill_watched(struct child *c)
-{
-	struct nl_proc list[TREE];
-	unsigned n = tree(c, false, list);
-	bool watched = false;
-	for (unsigned i = 0; i < n; i++)
-		watched |= nl_proc_is_nl(&list[i]);
-	for (unsigned i = 0; i < n && watched; i++)
-		if (!nl_proc_is_nl(&list[i]))
-			c->run->os->kill(list[i].pid, SIGKILL);
-	return watched;
-}
-
 /* Every process of the kill set, atomically where it is a group, then those
  * outside it until a pass finds nobody new. */
 NL_COLD static void kill_all(struct child *c, nl_time now)
 {
 	const struct nl_os *os = c->run->os;
-	struct nl_proc list[TREE];
 	bool whole = c->kill != NL_KILL_COMMAND && c->run->compat != NL_AS_TIMEOUT, first = !c->killed;
 	if (first) {
 		c->killed = true;
@@ -176,7 +146,8 @@ NL_COLD static void kill_all(struct child *c, nl_time now)
 		say_sending(c, SIGKILL);
 	}
 	c->kill_at = nl_after(now, first ? 200 * NL_MS : 100 * NL_MS);
-	if (first && whole && kill_watched(c))
+	c->tree.group = c->kill == NL_KILL_GROUP && c->group ? c->pid : 0;
+	if (first && whole && nl_tree_kill_watched(&c->tree))
 		return;
 	int r = c->ended ? 0 : os->kill(c->pid, SIGKILL);
 	c->lost = r == -EPERM;
@@ -184,16 +155,9 @@ NL_COLD static void kill_all(struct child *c, nl_time now)
 		return;
 	if (c->group && (!c->reaped || MUTANT(REAPS_FIRST)))
 		os->kill(-c->pid, SIGKILL);
-	if (c->blind && c->run->pid == 1)
+	if (c->tree.blind && c->run->pid == 1)
 		os->kill(-1, SIGKILL);          // All of our namespace but us.
-	for (unsigned pass = 0, last = 0; pass < 20; pass++) {
-		unsigned n = tree(c, false, list);
-		for (unsigned i = 0; i < n; i++)        // A stopped process forks no more.
-			os->kill(list[i].pid, pass == 0 ? SIGSTOP : SIGKILL);
-		if (pass > 0 && n <= last && n < TREE)
-			break;
-		last = n;
-	}
+	nl_tree_kill(&c->tree);
 }
 
 static void stop(struct child *c, int sig, nl_time now)
@@ -202,7 +166,7 @@ static void stop(struct child *c, int sig, nl_time now)
 		return;
 	c->sent |= sig ? NL_SIGBIT(sig) : 0;
 	if (!c->stopping) {
-		c->blind = !nl_proc_is_ours(c->run->os);
+		c->tree.blind = !nl_proc_is_ours(c->run->os);
 		c->stopping = true;
 		c->kill_at = nl_after(now, c->q->stop.grace);
 	}
@@ -249,8 +213,11 @@ static void on_end_signal(struct child *c, int sig, bool theirs, nl_time now)
 		c->why = nl_why_told(run);
 	if (theirs)
 		return;                 // The terminal has told the command itself.
+	const struct nl_order *order = stops ? nl_ordered(run) : NULL;
+	if (order)
+		c->kill = order->kill;
 	if (stops || run->compat == NL_AS_TIMEOUT)
-		stop(c, sig, now);
+		stop(c, order ? order->sig : sig, now);
 	else
 		send(c, sig);
 }
@@ -269,7 +236,7 @@ static void on_signal(struct child *c, const siginfo_t *si)
 		look(c);
 		return;
 	}
-	if (nl_signal_ignored(c->run, sig) && !(c->run->compat == NL_AS_TIMEOUT && sig == SIGALRM))
+	if (nl_signal_ignored(c->run, sig) && !(c->run->compat == NL_AS_TIMEOUT && sig == SIGALRM) && !nl_ordered(c->run))
 		return;
 	switch (nl_signal_kind(sig)) {
 	case NL_SIGNAL_NOTHING:
@@ -339,14 +306,14 @@ NL_COLD static void finish_as_init(struct child *c)
 NL_COLD static void finish(struct child *c)
 {
 	const struct nl_os *os = c->run->os;
-	struct nl_proc list[TREE];
+	struct nl_proc list[NL_TREE_MAX];
 	nl_time give_up_at = NL_NEVER, step = NL_MS;
 	for (bool told = false;; told = true) {
 		int ws;
 		siginfo_t si;
 		unsigned n = tree(c, false, list);
 		nl_time now = nl_now(c->run);
-		if (c->blind && c->group && !c->reaped)
+		if (c->tree.blind && c->group && !c->reaped)
 			os->kill(-c->pid, SIGKILL);     // Whoever is left there cannot be seen.
 		if (n == 0 || now >= give_up_at)
 			break;
@@ -372,15 +339,15 @@ NL_COLD static void finish(struct child *c)
 	}
 }
 
-static void note_children(struct child *c)
+static void note_children(struct child *c, pid_t before[BEFORE])
 {
 	int ws;
 	pid_t r;
 	while ((r = c->run->os->wait(-1, &ws, WNOHANG)) > 0)
 		;
 	if (r == 0) {
-		int n = nl_proc_children(c->run->os, c->run->pid, c->before, BEFORE);
-		c->befores = n < 0 ? 0 : (unsigned)n;
+		int n = nl_proc_children(c->run->os, c->run->pid, before, BEFORE);
+		c->tree.skips = n < 0 ? 0 : (unsigned)n;
 	}
 }
 
@@ -400,11 +367,12 @@ static pid_t start(struct child *c, struct nl_spawn *spec)
 struct nl_outcome nl_child(struct nl_run *run, const struct nl_req *q, struct nl_spawn *spec, struct nl_pump *pump)
 {
 	pid_t before[BEFORE];
-	struct child c = { .run = run, .q = q, .pump = pump, .name = spec->argv[0], .before = before,
+	struct child c = { .run = run, .q = q, .pump = pump, .name = spec->argv[0],
+	                   .tree = { .os = run->os, .root = run->pid, .skip = before },
 	                   .kill = q->stop.kill, .verbose = q->stop.verbose };
 	run->killed = false, run->stopped_at = 0;
 	if (!MUTANT(ADOPTS_DAEMONS))
-		note_children(&c);
+		note_children(&c, before);
 	c.pid = start(&c, spec);
 	if (pump)
 		nl_pump_started(run, pump);
@@ -424,7 +392,7 @@ struct nl_outcome nl_child(struct nl_run *run, const struct nl_req *q, struct nl
 	}
 	supervise(&c);
 	if (c.stopping && !c.lost && run->compat != NL_AS_TIMEOUT && c.kill != NL_KILL_COMMAND)
-		(c.blind && run->pid == 1 ? finish_as_init : finish)(&c);
+		(c.tree.blind && run->pid == 1 ? finish_as_init : finish)(&c);
 	if (!c.reaped && !c.lost)
 		reap(&c);
 	if (c.lost)

@@ -204,6 +204,11 @@ void nl_event_close_item(struct nl_event *e, size_t at, bool first)
 	e->buf[at] = '{';
 }
 
+void nl_event_close_list(struct nl_event *e)
+{
+	put(e, "]", 1);
+}
+
 /* The policy's name: its own, or the command's with what may not be in one replaced. */
 static void put_policy(struct nl_event *e, const struct nl_svc *svc)
 {

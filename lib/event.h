@@ -68,8 +68,9 @@ void nl_event_ids(struct nl_event *, const char *key, const uint64_t *, unsigned
 /* An object: attributes added since the position that open returns. */
 size_t nl_event_open_object(struct nl_event *, const char *key);
 void nl_event_close_object(struct nl_event *, size_t at);
-/* A list of objects, for reports: items are attributes added since `at`. */
+/* A list of objects: items are attributes added since `at`. */
 void nl_event_open_list(struct nl_event *, const char *key);
+void nl_event_close_list(struct nl_event *);
 void nl_event_close_item(struct nl_event *, size_t at, bool first);
 /* The line for people; only formatted where one is listening. */
 void nl_event_human(struct nl_event *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -107,6 +108,7 @@ struct nl_sink {
 struct nl_sink *nl_sink_parse(const char *spec, struct nl_err *);      /* allocates; NULL with err */
 struct nl_sink *nl_sink_default(struct nl_run *);       /* people on a terminal, else lines on stderr */
 void nl_sink_free(struct nl_sink *);
+void nl_sink_anew(struct nl_sink *);                    /* in a new process: it has counted nothing; NULL is fine */
 int nl_sink_level(const struct nl_sink *);              /* least severity that anybody takes */
 bool nl_sink_has_human(const struct nl_sink *);
 int nl_sink_put(struct nl_sink *, struct nl_event *);   /* 0, -1: dropped */

@@ -20,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define OURS (8 + NL_HOOK_ENV)          /* variables that we may add */
+#define OURS (9 + NL_HOOK_ENV)          /* variables that we may add */
 
 struct exec {
 	struct nl_svc svc;
@@ -74,7 +74,7 @@ static void env_close(struct env *e, char **inherited)
 	e->v[e->n] = NULL;
 }
 
-struct texts { char attempt[32], max[32], prev[32], delay[40], parent[88], trace[72]; };
+struct texts { char attempt[32], max[32], prev[32], arm[24], delay[40], parent[88], trace[72]; };
 
 static void tell_attempt(struct env *e, struct texts *t, unsigned attempt, unsigned max, int prev)
 {
@@ -185,6 +185,10 @@ static struct nl_outcome exec_call(struct nl_svc *svc, struct nl_run *run, struc
 		return (struct nl_outcome){ run->stop_sig, nl_why_told(run) };
 	if (q.attempt)
 		tell_attempt(&env, &t, q.attempt, q.max, q.prev);
+	if (q.arm) {
+		snprintf(t.arm, sizeof t.arm, "NL_ARM=%u", q.arm);
+		env_set(&env, t.arm);
+	}
 	tell_trace(&env, &t, run, &q);
 	tell_deadline(&env, x, run, &q);
 	if (x->events)

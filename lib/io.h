@@ -62,8 +62,9 @@ enum nl_why nl_copy(struct nl_run *, const struct nl_req *, const struct nl_spoo
 struct nl_outcome nl_deliver(struct nl_run *, const struct nl_req *, struct nl_hold *h, int i, struct nl_outcome,
                              const char **word);
 
-/* Where a replayed stdin comes from. */
-struct nl_feed { int src; bool eof; struct nl_spool spool; };
+/* Where a replayed stdin comes from.  shared: several commands read it at once,
+ * so what could not be recorded is lost to all. */
+struct nl_feed { int src; bool eof, shared; struct nl_spool spool; };
 
 /* What the pump of one command works on.  Descriptors are -1 when not used. */
 struct nl_pump {
@@ -82,8 +83,11 @@ struct nl_pump {
 	int error;                      /* errno of what lost bytes, 0 none */
 	unsigned stalls;
 	int theirs[3];                  /* the command's ends, ours until it has started */
+	struct { int out[2], in, src; } asked;  /* where in the last poll, -1 nowhere */
 };
 #define NL_CHUNK 16384
+#define NL_PUMP_NONE { .out = { { .fd = -1 }, { .fd = -1 } }, .in = -1, .theirs = { -1, -1, -1 } }
+#define NL_PUMP_ASKS 4                  /* descriptors that one pump may poll */
 
 /* Opens the pipes that q asks for and says in fd[3] what the command's 0, 1 and
  * 2 are.  0, -errno. */
@@ -91,8 +95,17 @@ int nl_pump_open(struct nl_run *, struct nl_pump *, const struct nl_req *, int f
 void nl_pump_started(struct nl_run *, struct nl_pump *);        /* closes the command's ends */
 bool nl_pump_works(const struct nl_pump *);
 
-/* Waits as nl_poll does, and moves what can be moved. */
+/* What to poll, into set[NL_PUMP_ASKS]; how many.  Then moves what can be moved. */
+unsigned nl_pump_ask(struct nl_run *, struct nl_pump *, struct pollfd *set);
+void nl_pump_serve(struct nl_run *, struct nl_pump *, const struct pollfd *set);
+
+/* Both, and waits in between as nl_poll does. */
 int nl_pump_wait(struct nl_run *, struct nl_pump *, nl_time until, siginfo_t *);
+
+/* The command is over: what it left in its pipes is owed to us, and taken at once
+ * where it is held. */
+void nl_pump_last(struct nl_run *, struct nl_pump *);
+bool nl_pump_owes(const struct nl_pump *);
 
 /* Behind the command's end: takes what it left, 100 ms at most for others that
  * hold its pipes.  False: somebody still holds one. */

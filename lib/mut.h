@@ -65,6 +65,12 @@ enum {
 	MUT_PIPE_ENOUGH,                /* a producer fails when its consumer has had enough */
 	MUT_PIPE_FIRST,                 /* the first stage that failed decides */
 	MUT_PIPE_EXITS,                 /* an exit status of libpipeline's own */
+	MUT_TIES_GO_RIGHT,              /* of two that succeed at once the right one wins */
+	MUT_FAILURE_WAITS,              /* the next arm waits for its delay although one has failed */
+	MUT_KILLS_DAEMONS,              /* what a winner leaves running dies with the losers */
+	MUT_LATE_REAP,                  /* a race is over before its losers are */
+	MUT_LOSER_COUNTS,               /* a breaker counts an arm that lost as a failure */
+	MUT_LOSER_DELIVERED,            /* the output of an arm that lost is delivered */
 };
 
 #endif

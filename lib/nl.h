@@ -173,6 +173,7 @@ struct nl_run {
 	int stop_sig;                   /* the signal that told us to stop, or 0 */
 	unsigned told;                  /* how often */
 	enum nl_why stop_why;           /* NL_CANCELLED, or NL_DEADLINE by an enclosing nl-* */
+	const struct nl_order *order;   /* run.h: of the process that has forked this one, or NULL */
 	const struct nl_svc *fired;     /* the layer whose limit made the last NL_DEADLINE; NULL: outside */
 	bool killed;                    /* the last stop needed SIGKILL */
 	nl_time stopped_at;             /* when the last command's stop was complete; 0: it was not stopped */

@@ -43,7 +43,7 @@ const struct nl_opt *nl_opt_next(const struct nl_layer *layer, const struct nl_o
 bool nl_opt_is_live(const struct nl_opt *o)
 {
 	switch (o->type) {
-	case NL_NUM: case NL_SPAN: case NL_BACKOFF: case NL_JITTER: case NL_REAL: case NL_PCT:
+	case NL_NUM: case NL_SPAN: case NL_BACKOFF: case NL_JITTER: case NL_REAL: case NL_PCT: case NL_DELAY:
 		return true;
 	default:
 		return false;
@@ -189,6 +189,17 @@ static int read_window(const char *value, struct nl_window *out, struct nl_err *
 	return 0;
 }
 
+/* A duration, or p and a percentage. */
+static int read_delay(const char *value, struct nl_delay *out, struct nl_err *why)
+{
+	struct nl_delay d = { .given = true };
+
+	if (*value == 'p' ? nl_parse_percent(value + 1, &d.ppm, why) : nl_parse_time(value, &d.ns, why))
+		return -1;
+	*out = d;
+	return 0;
+}
+
 /* Reads value into a field of the option's type. */
 static int assign(struct nl_svc *svc, const struct nl_opt *o, const char *value, bool gnu, struct nl_err *why)
 {
@@ -249,6 +260,8 @@ static int assign(struct nl_svc *svc, const struct nl_opt *o, const char *value,
 		return 0;
 	case NL_WINDOW:
 		return read_window(value, field, why);
+	case NL_DELAY:
+		return read_delay(value, field, why);
 	case NL_PICK:
 		*(struct nl_word *)field = (struct nl_word){ o->pick, true };
 		return 0;

@@ -22,6 +22,8 @@ struct nl_pct { unsigned ppm; bool given; };    /* 50, 12.5 or 50%: above 0, at 
 struct nl_exit { unsigned char n; bool given; };        /* an exit status, 0..255 */
 /* A window of so many calls (20) or of a time (30s): one of both is not 0. */
 struct nl_window { unsigned calls; nl_time span; bool given; };
+/* A span, or the quantile of measured ones that p95 names. */
+struct nl_delay { nl_time ns; unsigned ppm; bool given; };
 #define NL_WINDOW_MOST 1000             /* calls */
 #define NL_WINDOW_LONGEST (24 * 3600 * NL_SEC)
 /* One word of a list, for --stdin, --kill and the like. */
@@ -32,7 +34,7 @@ struct nl_word { unsigned char index; bool given; };
  * offset is the enum nl_opt_result that it makes nl_opt_parse return. */
 enum nl_opt_type {
 	NL_FLAG, NL_NUM, NL_SPAN, NL_SEED, NL_STR, NL_SIGNAL, NL_CODES, NL_BACKOFF, NL_JITTER, NL_WORD,
-	NL_REAL, NL_PCT, NL_EXITCODE, NL_WINDOW, NL_NAME, NL_PICK, NL_ACTION,
+	NL_REAL, NL_PCT, NL_EXITCODE, NL_WINDOW, NL_DELAY, NL_NAME, NL_PICK, NL_ACTION,
 };
 
 struct nl_opt {
@@ -52,7 +54,7 @@ struct nl_opt {
 	_Generic(((T *)0)->member, bool: NL_FLAG, struct nl_num: NL_NUM, struct nl_span: NL_SPAN, struct nl_seed: NL_SEED, \
 	const char *: NL_STR, struct nl_sig: NL_SIGNAL, struct nl_codes: NL_CODES, struct nl_backoff: NL_BACKOFF, \
 	enum nl_jitter: NL_JITTER, struct nl_word: NL_WORD, struct nl_real: NL_REAL, struct nl_pct: NL_PCT, \
-	struct nl_exit: NL_EXITCODE, struct nl_window: NL_WINDOW), offsetof(T, member), arg, help, def, \
+	struct nl_exit: NL_EXITCODE, struct nl_window: NL_WINDOW, struct nl_delay: NL_DELAY), offsetof(T, member), arg, help, def, \
 	_Generic(((T *)0)->member, const char *: true, default: false), 0 }
 
 /* Options of every tool, kept in struct nl_svc. */

@@ -156,6 +156,8 @@ static bool is_given(const struct nl_opt *o, const void *field)
 		return ((const struct nl_exit *)field)->given;
 	case NL_WINDOW:
 		return ((const struct nl_window *)field)->given;
+	case NL_DELAY:
+		return ((const struct nl_delay *)field)->given;
 	case NL_STR:
 	case NL_NAME:
 		return *(const char *const *)field;
@@ -170,6 +172,7 @@ static void put_value(struct text *t, const struct nl_opt *o, const void *field)
 {
 	const struct nl_codes *codes = field;
 	const struct nl_window *window = field;
+	const struct nl_delay *delay = field;
 	size_t from = t->n;
 	char name[16], number[32];
 
@@ -221,6 +224,13 @@ static void put_value(struct text *t, const struct nl_opt *o, const void *field)
 			put_number(t, window->calls);
 		else
 			put_span(t, window->span);
+		break;
+	case NL_DELAY:
+		snprintf(number, sizeof number, "p%.7g", delay->ppm / 10000.0);
+		if (delay->ppm)
+			puts_to(t, number);
+		else
+			put_span(t, delay->ns);
 		break;
 	case NL_STR:
 	case NL_NAME:

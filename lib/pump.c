@@ -143,6 +143,9 @@ static void fill(struct nl_run *run, struct nl_pump *p, bool ready)
 			p->fed += n, p->n = (size_t)n;
 		else if (!falters(p, n))
 			p->error = n < 0 ? (int)-n : EIO, shut(run, &p->in);
+	} else if (f->shared && f->spool.broken) {
+		p->error = ENOSPC;
+		shut(run, &p->in);
 	} else if (f->eof) {
 		shut(run, &p->in);
 	} else if (ready) {
@@ -171,41 +174,73 @@ static void pour(struct nl_run *run, struct nl_pump *p)
 	}
 }
 
-int nl_pump_wait(struct nl_run *run, struct nl_pump *p, nl_time until, siginfo_t *si)
+unsigned nl_pump_ask(struct nl_run *run, struct nl_pump *p, struct pollfd *set)
 {
-	struct pollfd set[5];
-	int of[2] = { -1, -1 }, in = -1, src = -1;
 	unsigned n = 0;
-
+	p->asked.out[0] = p->asked.out[1] = p->asked.in = p->asked.src = -1;
 	for (int i = 0; i < 2; i++) {
 		if (p->out[i].fd < 0 && !has_rest(&p->out[i]))
 			continue;
-		of[i] = (int)n;
+		p->asked.out[i] = (int)n;
 		set[n++] = want(&p->out[i]);
 	}
-	if (p->in >= 0 && p->at == p->n && (p->fed < p->feed->spool.len || p->feed->eof))
+	if (p->in >= 0 && p->at == p->n && (p->fed < p->feed->spool.len || p->feed->eof || p->feed->spool.broken))
 		fill(run, p, false);
 	if (p->in >= 0) {
-		in = (int)n;
+		p->asked.in = (int)n;
 		set[n++] = (struct pollfd){ .fd = p->in, .events = p->at < p->n ? POLLOUT : 0 };
 	}
 	if (p->in >= 0 && p->at == p->n) {
-		src = (int)n;
+		p->asked.src = (int)n;
 		set[n++] = (struct pollfd){ .fd = p->feed->src, .events = POLLIN };
 	}
-	int r = nl_poll(run, set, n, until, si);
-	if (r != NL_WAKE_IO)
-		return r;
+	return n;
+}
+
+void nl_pump_serve(struct nl_run *run, struct nl_pump *p, const struct pollfd *set)
+{
 	for (int i = 0; i < 2; i++)
-		if (of[i] >= 0 && set[of[i]].revents)
+		if (p->asked.out[i] >= 0 && set[p->asked.out[i]].revents)
 			serve(run, p, &p->out[i]);
-	if (in >= 0 && set[in].revents & (POLLERR | POLLHUP))
+	if (p->asked.in >= 0 && set[p->asked.in].revents & (POLLERR | POLLHUP))
 		shut(run, &p->in);
-	else if (in >= 0 && set[in].revents)
+	else if (p->asked.in >= 0 && set[p->asked.in].revents)
 		pour(run, p);
-	if (p->in >= 0 && src >= 0 && set[src].revents)
+	if (p->in >= 0 && p->asked.src >= 0 && set[p->asked.src].revents)
 		fill(run, p, true);
+}
+
+int nl_pump_wait(struct nl_run *run, struct nl_pump *p, nl_time until, siginfo_t *si)
+{
+	struct pollfd set[NL_PUMP_ASKS + 1];
+	unsigned n = nl_pump_ask(run, p, set);
+	int r = nl_poll(run, set, n, until, si);
+	if (r == NL_WAKE_IO)
+		nl_pump_serve(run, p, set);
 	return r;
+}
+
+void nl_pump_last(struct nl_run *run, struct nl_pump *p)
+{
+	shut(run, &p->in);
+	for (int i = 0; i < 2; i++) {
+		struct nl_stream *s = &p->out[i];
+		int left = 0;
+		if (s->fd >= 0 && run->os->syscall(SYS_ioctl, s->fd, FIONREAD, (long)&left, 0, 0, 0) == 0)
+			s->owed = left;
+		while (!s->end && s->fd >= 0 && s->owed > 0)
+			drink(run, p, s);
+		if (!s->end && s->fd >= 0)
+			drink(run, p, s);       // Its end, or others hold it.
+	}
+}
+
+bool nl_pump_owes(const struct nl_pump *p)
+{
+	for (int i = 0; i < 2; i++)
+		if ((p->out[i].fd >= 0 && p->out[i].owed > 0) || has_rest(&p->out[i]))
+			return true;
+	return false;
 }
 
 bool nl_pump_drain(struct nl_run *run, struct nl_pump *p, const struct nl_req *q, enum nl_why *why)
@@ -213,18 +248,11 @@ bool nl_pump_drain(struct nl_run *run, struct nl_pump *p, const struct nl_req *q
 	nl_time abandon_at = nl_after(nl_now(run), 100 * NL_MS);
 	bool stopped = *why != NL_RAN;          // Its last words are taken, but nobody is waited for.
 	unsigned told = run->told;
-	shut(run, &p->in);
-	for (int i = 0; i < 2; i++) {
-		int left = 0;
-		if (p->out[i].fd >= 0 && run->os->syscall(SYS_ioctl, p->out[i].fd, FIONREAD, (long)&left, 0, 0, 0) == 0)
-			p->out[i].owed = left;
-	}
+	nl_pump_last(run, p);
 	for (;;) {
-		bool open = false, owed = false;
-		for (int i = 0; i < 2; i++) {
+		bool open = false, owed = nl_pump_owes(p);
+		for (int i = 0; i < 2; i++)
 			open |= p->out[i].fd >= 0 || has_rest(&p->out[i]);
-			owed |= (p->out[i].fd >= 0 && p->out[i].owed > 0) || has_rest(&p->out[i]);
-		}
 		if (!open)
 			return true;
 		siginfo_t si;

@@ -158,13 +158,25 @@ bool nl_signal_ignored(struct nl_run *run, int sig)
 	return run->os->action(sig, -1, &act) == 0 && act == NL_SIG_IGN;
 }
 
+const struct nl_order *nl_ordered(struct nl_run *run)
+{
+	static const struct nl_order orphan = { .given = true, .sig = SIGKILL, .why = NL_CANCELLED };
+	if (!run->order)
+		return NULL;
+	if (run->order->given)
+		return run->order;
+	pid_t parent = (pid_t)run->os->syscall(SYS_getppid, 0, 0, 0, 0, 0, 0);
+	return parent > 0 && parent != run->order->from ? &orphan : NULL;
+}
+
 void nl_told(struct nl_run *run, int sig, nl_time now)
 {
 	run->told++;
 	if (run->stop_sig)
 		return;
-	run->stop_sig = sig;
-	run->stop_why = now >= run->horizon ? NL_DEADLINE : NL_CANCELLED;
+	const struct nl_order *order = nl_ordered(run);
+	run->stop_sig = order && order->sig ? order->sig : sig;
+	run->stop_why = order ? order->why : now >= run->horizon ? NL_DEADLINE : NL_CANCELLED;
 }
 
 enum nl_why nl_why_told(struct nl_run *run)
@@ -254,7 +266,7 @@ void nl_alone(struct nl_run *run, int sig)
 		int ws;
 		while (run->os->wait(-1, &ws, WNOHANG) > 0)
 			;
-	} else if (nl_signal_kind(sig) == NL_SIGNAL_END && !nl_signal_ignored(run, sig)) {
+	} else if (nl_signal_kind(sig) == NL_SIGNAL_END && (!nl_signal_ignored(run, sig) || nl_ordered(run))) {
 		nl_told(run, sig, nl_now(run));
 	} else if (nl_signal_kind(sig) == NL_SIGNAL_PAUSE && !nl_signal_ignored(run, sig)) {
 		nl_pause(run, sig);

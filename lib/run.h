@@ -52,6 +52,21 @@ void nl_alone(struct nl_run *, int sig);
 /* Takes the SIGPIPE or SIGXFSZ that a failed write of ours raised; r -errno. */
 void nl_swallow(struct nl_run *, int r);
 
+/* How a forked branch is to stop.  The process that forked it writes this into
+ * memory that both share, and then sends TERM: with which signal its command is
+ * stopped and what that is to the layers inside is no longer the signal's. */
+struct nl_order {
+	volatile bool given;
+	int sig;                        /* 0: none, KILL follows all the same */
+	enum nl_kill kill;
+	enum nl_why why;
+	pid_t from;
+};
+
+/* The order that this process has been given, or NULL.  One whose parent is gone
+ * is to kill what it has. */
+const struct nl_order *nl_ordered(struct nl_run *);
+
 /* Notes that sig tells us to stop. */
 void nl_told(struct nl_run *, int sig, nl_time now);
 

@@ -168,6 +168,15 @@ bool nl_sink_has_human(const struct nl_sink *s)
 	return s && (s->type == NL_SINK_HUMAN || nl_sink_has_human(s->a) || nl_sink_has_human(s->b));
 }
 
+void nl_sink_anew(struct nl_sink *s)
+{
+	if (!s)
+		return;
+	s->sent = s->dropped = 0;
+	nl_sink_anew(s->a);
+	nl_sink_anew(s->b);
+}
+
 void nl_sink_free(struct nl_sink *s)
 {
 	if (!s)

@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct nl_layer *const nl_layers[] = { &nl_retry, &nl_timeout, &nl_breaker, &nl_bulkhead, &nl_fallback, &nl_expression, NULL };
+const struct nl_layer *const nl_layers[] = { &nl_retry, &nl_timeout, &nl_breaker, &nl_bulkhead, &nl_race, &nl_fallback, &nl_expression, NULL };
 
 static const struct nl_layer *layer_of(const char *word)
 {

@@ -89,6 +89,48 @@ int nl_stdin_open(struct nl_run *run, struct nl_stdin *s, struct nl_req *q, enum
 	return 0;
 }
 
+/* A description of its own, at the offset where ours began. */
+static int reopen(struct nl_run *run, const struct nl_stdin *s)
+{
+	char path[40];
+	snprintf(path, sizeof path, "/proc/self/fd/%d", s->fd);
+	int fd = run->os->open(path, O_RDONLY, 0);
+	if (fd >= 0 && run->os->syscall(SYS_lseek, fd, s->start, SEEK_SET, 0, 0, 0) != s->start) {
+		run->os->close(fd);
+		return -ESPIPE;
+	}
+	return fd;
+}
+
+int nl_stdin_split(struct nl_run *run, struct nl_stdin *s, struct nl_req *q, enum nl_stdin_mode mode, bool several)
+{
+	char termios[64];
+	int r = nl_stdin_open(run, s, q, mode, several);
+	bool tty = r == 0 && s->way == NL_STDIN_AS_IS && mode == NL_STDIN_AUTO && several && !q->io.feed
+	           && run->os->syscall(SYS_ioctl, s->fd, TCGETS, (long)termios, 0, 0, 0) == 0;
+	if (r < 0)
+		return r;
+	if (s->way == NL_STDIN_REWOUND) {
+		r = reopen(run, s);
+		if (r < 0)
+			replay(s, q);
+		else
+			s->way = NL_STDIN_REOPENED, run->os->close(r);
+	} else if (s->way == NL_STDIN_GUARDED || tty) {
+		s->way = NL_STDIN_AS_IS;
+		r = use_null(run, s);
+		q->io.in = s->fd;
+	}
+	if (q->io.feed)
+		q->io.feed->shared = several;
+	return r < 0 ? r : 0;
+}
+
+int nl_stdin_each(struct nl_run *run, const struct nl_stdin *s)
+{
+	return s->way == NL_STDIN_REOPENED ? reopen(run, s) : s->fd;
+}
+
 /* What is at the front of the pipe now, without taking it. */
 static struct nl_front look(struct nl_run *run, int fd)
 {

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -299,9 +300,11 @@ static int os_fcntl(int fd, int op, long arg)
 static long os_syscall(long nr, long a, long b, long c, long d, long e, long f)
 {
 	struct sim_desk *desk = &sim_me()->desk;
-	(void)d, (void)e, (void)f;
+	(void)e, (void)f;
 	switch (nr) {
 	case SYS_pipe2: return sim_desk_pipe(desk, (int *)a);
+	case SYS_mmap: return (long)mmap(NULL, (size_t)b, (int)c, (int)d, -1, 0);
+	case SYS_munmap: return munmap((void *)a, (size_t)b);
 	case SYS_memfd_create: return sim_desk_open(desk, SIM_SPOOL);
 	case SYS_ftruncate: return sim_desk_cut(desk, (int)a);
 	case SYS_signalfd4: return sim_desk_open(desk, SIM_SIGNALS);
