@@ -107,6 +107,8 @@ NL_COLD static void tell_failed(struct call *c, struct nl_outcome o, const char 
 	const char *text = nl_outcome_text(o, what);
 	if (!strcmp(why, "stdin"))
 		nl_event_human(&e, "fallback: gave up: %s; the branch has read from a shared stdin (--stdin=replay would go on)", text);
+	else if (!strcmp(why, "all_failed") && c->tried == 1)
+		nl_event_human(&e, "fallback: failed: %s", text);
 	else if (!strcmp(why, "all_failed"))
 		nl_event_human(&e, "fallback: all of %u failed; the first that ran: %s", c->tried, text);
 	else

@@ -27,6 +27,12 @@ prints() {
 @test "bulkhead_make.sh prints what it says" { prints bulkhead_make.sh; }
 @test "budget_ci.sh prints what it says" { prints budget_ci.sh; }
 @test "agent_tools.sh prints what it says" { prints agent_tools.sh; }
+@test "timeout_fallback.sh prints what it says" { prints timeout_fallback.sh; }
+@test "decorrelated_jitter.sh prints what it says" { prints decorrelated_jitter.sh; }
+@test "algebra_composition.sh prints what it says" { prints algebra_composition.sh; }
+@test "full_stack.sh prints what it says" { prints full_stack.sh; }
+@test "happy_eyeballs.sh prints what it says" { prints happy_eyeballs.sh; }
+@test "cache_race.sh prints what it says" { prints cache_race.sh; }
 @test "bulkhead_pg_dump.sh prints what it says" {
 	command -v pg_dump >/dev/null || skip 'no PostgreSQL client: apt-get install postgresql'
 	prints bulkhead_pg_dump.sh
