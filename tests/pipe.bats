@@ -334,6 +334,15 @@ stage() {
 	[ "$output" = two ]
 }
 
+@test "Between brackets of nl-race, too, and the stages of those that lost are gone" {
+	run_both nl-race [ sleep 60 '|' spawner family session '|' sleep 60 ] [ sh -c 'until grep -qs ^ready family; do sleep 0.01; done; echo first' '|' sed s/first/won/ ]
+	[ "$output" = won ]
+	wait_for 1 no_victims
+	run_both nl-race [ yes '|' sh -c 'cat >/dev/null; exit 3' ] [ nl-fallback [ false '|' cat ] [ seq 3 '|' tail -n1 ] '|' sed s/3/three/ ]
+	[ "$output" = three ]
+	wait_for 1 no_victims
+}
+
 # --- at a terminal ---
 
 @test "Ctrl-C ends all stages, nl-pipe and the script that runs it" {
