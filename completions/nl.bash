@@ -96,7 +96,7 @@ _nl_ctl() {
 	case $command:$cur in
 	*:-*) words=$("$1" --complete | cut -f1 | grep -e ^- | tr -d =) ;;
 	:*) words=$("$1" --complete | cut -f1 | grep -v -e ^-) ;;
-	list:*) words='breaker bulkhead budget retry timeout' ;;
+	list:*) words='breaker bulkhead budget race retry timeout' ;;
 	show:* | reset:* | history:* | watch:*) words=$("$1" list --names) ;;
 	open:* | close:* | disable:* | enable:*) words=$("$1" list --names breaker | sed s,^,breaker/,) ;;
 	get:* | set:* | unset:*)
@@ -115,6 +115,6 @@ _nl_keys() {
 	timeout) echo limit ;;
 	budget) printf '%s\n' max cost timeout-cost throttle-cost deposit ttl min ;;
 	esac
-	"nl-$1" --complete | sed -nE '/^--(seed|exit-code)/d; s/^--([a-z-]*)=\t(N|X|PERCENT|DURATION|JITTER|KIND[^\t]*)\t.*/\1/p'
+	"nl-$1" --complete | sed -nE '/^--(seed|exit-code)/d; s/^--([a-z-]*)=\t(N|X|PERCENT|DURATION|DURATION\|pNN|JITTER|KIND[^\t]*)\t.*/\1/p'
 } 2>/dev/null
 complete -F _nl_ctl nl-ctl

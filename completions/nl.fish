@@ -92,7 +92,7 @@ function __nl_ctl
         case ''
             $tool --complete | string match -rv -- '^-' | string replace -r -- '^(\S+)\t[^\t]*\t' '$1\t'
         case list
-            printf '%s\n' breaker bulkhead budget retry timeout
+            printf '%s\n' breaker bulkhead budget race retry timeout
         case show reset history watch
             $tool list --names
         case open close disable enable
@@ -105,7 +105,7 @@ function __nl_ctl
                 test $kind = timeout; and echo $policy.limit$end
                 test $kind = budget; and printf '%s\n' $policy.{max,cost,timeout-cost,throttle-cost,deposit,ttl,min}$end
                 nl-$kind --complete | string match -rv -- '^--(seed|exit-code)=' |
-                    string match -rg -- '^--([a-z-]*)=\t(?:N|X|PERCENT|DURATION|JITTER|KIND[^\t]*)\t' |
+                    string match -rg -- '^--([a-z-]*)=\t(?:N|X|PERCENT|DURATION|DURATION\|pNN|JITTER|KIND[^\t]*)\t' |
                     string replace -r -- '(.*)' "$policy.\$1$end"
             end
     end 2>/dev/null

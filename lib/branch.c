@@ -97,7 +97,9 @@ static int body(void *arg)
 	bool speaks = run.ids && b->svc->layer->opts;   // A plain command's supervisor has nothing to say.
 	if (speaks)
 		nl_run_started(&run, b->svc);
-	struct nl_outcome o = nl_do(b->svc, &run, b->q);
+	struct nl_outcome o = { SIGTERM, NL_CANCELLED };
+	if (!run.order->given)                  // Else the race was decided before it began.
+		o = nl_do(b->svc, &run, b->q);
 	if (speaks)
 		nl_run_ended(&run, b->svc, o.wstatus, nl_now(&run) - b->q.now);
 	struct nl_report *r = b->report;

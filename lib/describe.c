@@ -57,7 +57,7 @@ const char *nl_user_name(uint32_t uid, char buf[48])
 	return buf;
 }
 
-static const struct nl_describer *const describers[] = { &nl_describe_breaker, &nl_describe_bulkhead, &nl_describe_budget, NULL };
+static const struct nl_describer *const describers[] = { &nl_describe_breaker, &nl_describe_bulkhead, &nl_describe_budget, &nl_describe_race, NULL };
 
 static const struct nl_describer *describer_of(const struct nl_kind *kind)
 {

@@ -26,7 +26,7 @@ struct nl_describer {
 	 * given: by its line.  False: not known, or not in use. */
 	bool (*setting)(const struct nl_record *, const char *key, struct nl_setting *);
 };
-extern const struct nl_describer nl_describe_breaker, nl_describe_bulkhead, nl_describe_budget;
+extern const struct nl_describer nl_describe_breaker, nl_describe_bulkhead, nl_describe_budget, nl_describe_race;
 
 /* "10s", "0.25s", "inf" into buf[48]; "12.5%". */
 const char *nl_span_word(nl_time, char buf[48]);

@@ -88,15 +88,16 @@ void nl_heat_start(struct nl_heat *h, const struct nl_heat_step *s, nl_time now)
 	h->answered = count(h).failed;
 }
 
-unsigned nl_heat_speaker(const struct nl_heat *h)
+unsigned nl_heat_speaker(const struct nl_heat *h, bool cut)
 {
-	unsigned best = h->n;
+	unsigned best = h->n, least = 0;
 	for (unsigned i = 0; i < h->n; i++) {
 		const struct nl_arm *a = &h->arm[i];
-		if (a->state != NL_ARM_OVER || a->good || a->lost)
+		bool stopped = a->outcome.why == NL_DEADLINE || a->outcome.why == NL_CANCELLED;
+		unsigned rank = nl_outcome_rank(a->outcome) + (cut && !stopped ? 3 : 0);
+		if (a->state != NL_ARM_OVER || a->good || a->lost || (best < h->n && rank >= least))
 			continue;
-		if (best == h->n || nl_outcome_rank(a->outcome) < nl_outcome_rank(h->arm[best].outcome))
-			best = i;
+		best = i, least = rank;
 	}
 	return best;
 }

@@ -49,7 +49,7 @@ struct nl_heat_step nl_heat_next(const struct nl_heat *, nl_time now);
 void nl_heat_start(struct nl_heat *, const struct nl_heat_step *, nl_time now);
 
 /* Of a lost race: the arm that speaks for all, by rank and then from the left;
- * n when none has failed. */
-unsigned nl_heat_speaker(const struct nl_heat *);
+ * cut: of those that were stopped, if there are any.  n when none has failed. */
+unsigned nl_heat_speaker(const struct nl_heat *, bool cut);
 
 #endif

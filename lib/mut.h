@@ -70,6 +70,7 @@ enum {
 	MUT_KILLS_DAEMONS,              /* what a winner leaves running dies with the losers */
 	MUT_LATE_REAP,                  /* a race is over before its losers are */
 	MUT_LOSER_COUNTS,               /* a breaker counts an arm that lost as a failure */
+	MUT_LOST_UNMEASURED,            /* the delay of a hedge shrinks because hedges cut slow calls out */
 	MUT_LOSER_DELIVERED,            /* the output of an arm that lost is delivered */
 };
 

@@ -89,6 +89,9 @@ void nl_page_summary(const struct nl_page *p, int obj, char *buf, size_t size, c
 		if (nl_page_at(p, obj, "max") >= 0)
 			n += snprintf(buf + n, size - (size_t)n, " of %s", nl_page_str(p, obj, "max", name, sizeof name));
 		snprintf(buf + n, size - (size_t)n, " tokens");
+	} else if (!strcmp(kind, "race") && nl_page_at(p, obj, "p95_s") >= 0) {
+		snprintf(buf, size, "p50 %.3f s, p95 %.3f s, p99 %.3f s", nl_page_number(p, obj, "p50_s", 0),
+		         nl_page_number(p, obj, "p95_s", 0), nl_page_number(p, obj, "p99_s", 0));
 	} else {
 		set_values(p, obj, buf, size);
 	}

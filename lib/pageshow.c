@@ -139,5 +139,11 @@ void nl_page_show(struct nl_page *p, int obj)
 		         nl_page_str(p, obj, "spent", spent, sizeof spent), nl_page_str(p, obj, "refused", refused, sizeof refused));
 		nl_page_row(p, "now", text);
 	}
+	if (!strcmp(kind, "race") && nl_page_at(p, obj, "samples") >= 0) {
+		snprintf(text, sizeof text, "%.0f of the last %.0f calls measured, %.0f hedged, %.0f of these won by a later arm",
+		         nl_page_number(p, obj, "samples", 0), nl_page_number(p, obj, "measured", 0),
+		         nl_page_number(p, obj, "hedged", 0), nl_page_number(p, obj, "rescued", 0));
+		nl_page_row(p, "now", text);
+	}
 	values(p, obj);
 }

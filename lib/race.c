@@ -12,6 +12,7 @@
 #include "io.h"
 #include "mut.h"
 #include "opt.h"
+#include "pace.h"
 #include "proc.h"
 #include "racetell.h"
 #include "run.h"
@@ -82,9 +83,11 @@ struct call {
 	struct nl_outcome o;            /* what a delivery made of the winner's */
 	nl_time abandon_at;             /* when the winner's output is no longer waited for */
 	unsigned told;                  /* run->told when the call began */
+	nl_time decided_at;
 	bool strayed;                   /* somebody else may have reaped an arm */
 	pid_t daemons[NL_BRANCH_SKIPS / 2];     /* children of ours that are nobody's */
 	unsigned n_daemons;
+	struct nl_pacer pacer;          /* ppm 0: none */
 };
 
 static bool is_arm(const struct call *c, pid_t pid)
@@ -189,7 +192,7 @@ static void start_due(struct call *c, nl_time now)
 			nl_degraded(c->run, c->of, "spawn", strerror(-r));
 			over(c, i, (struct nl_outcome){ NL_EXIT(NL_EX_FAIL), NL_NOTRUN }, now);
 		} else if (again) {
-			nl_race_tell_hedged(c->run, c->of, &c->heat, i, c->step.failure);
+			nl_race_tell_hedged(c->run, c->of, &c->heat, i, c->step.failure, c->pacer.ppm ? &c->pacer : NULL);
 		}
 	}
 	nl_close_spent(c->run);
@@ -232,9 +235,9 @@ static void deliver(struct call *c)
 	struct nl_branch *b = &c->arm[c->step.winner];
 	const char *why = "success";
 	unsigned told = c->run->told;
+	c->strayed = b->out.spool.len > 0;      // While it waits it reaps.
 	c->o = nl_deliver(c->run, &c->q, &b->out, 0, c->o, &why);
 	c->delivered = true;
-	c->strayed = true;
 	for (unsigned i = 0; i < c->heat.n && c->run->told != told; i++)
 		nl_branch_signal(&c->arm[i], c->run->stop_sig, nl_now(c->run));
 }
@@ -243,7 +246,7 @@ static void decide(struct call *c, nl_time now)
 {
 	if (c->decided || !(c->step.won || c->step.lost))
 		return;
-	c->decided = true;
+	c->decided = true, c->decided_at = now;
 	stop_losers(c, now);
 	for (unsigned i = 0; i < c->heat.n; i++)
 		if (c->heat.arm[i].state != NL_ARM_WAITING && !(c->step.won && i == c->step.winner))
@@ -427,28 +430,31 @@ static void run_arms(struct call *c)
 	}
 }
 
+/* The first arm that a limit has stopped, or n. */
+static unsigned cut_arm(const struct call *c)
+{
+	unsigned i = 0;
+	while (i < c->heat.n && (c->heat.arm[i].state != NL_ARM_OVER || c->heat.arm[i].lost || c->heat.arm[i].outcome.why != NL_DEADLINE))
+		i++;
+	return i;
+}
+
 /* What the arms made of it, when nobody has won. */
 static struct nl_outcome lost(struct call *c)
 {
 	struct nl_run *run = c->run;
-	unsigned speaker = nl_heat_speaker(&c->heat);
+	unsigned cut = cut_arm(c);
+	bool told = run->told != c->told;
+	unsigned speaker = nl_heat_speaker(&c->heat, told || cut < c->heat.n);
 	struct nl_outcome o = speaker < c->heat.n ? c->heat.arm[speaker].outcome
 	                                          : (struct nl_outcome){ NL_EXIT(NL_EX_REJECTED), NL_RAN };
-	bool undone = false, by_limit = false;
+	bool undone = c->heat.arm[c->heat.n - 1].state == NL_ARM_WAITING;
 	run->fired = NULL;
-	for (unsigned i = 0; i < c->heat.n; i++) {
-		const struct nl_arm *a = &c->heat.arm[i];
-		undone |= a->state == NL_ARM_WAITING;
-		if (a->state != NL_ARM_OVER || a->lost || a->outcome.why != NL_DEADLINE || by_limit)
-			continue;
-		by_limit = true;
-		run->fired = c->cut_by ? c->cut_by : c->arm[i].report->fired;
-	}
-	if (by_limit)
-		o.why = NL_DEADLINE;
-	else if (run->told != c->told)
+	if (cut < c->heat.n)
+		o.why = NL_DEADLINE, run->fired = c->cut_by ? c->cut_by : c->arm[cut].report->fired;
+	else if (told)
 		o.why = nl_why_told(run);
-	if ((o.why == NL_DEADLINE || o.why == NL_CANCELLED) && undone) {
+	if (undone && (told || cut < c->heat.n)) {
 		int sig = run->stop_sig ? run->stop_sig : nl_limit(&c->q).sig;
 		o.wstatus = sig ? sig : NL_EXIT(NL_EX_TIMEOUT);
 	}
@@ -531,18 +537,35 @@ static void clear(struct call *c, char *chunks)
 	free(c->arm);
 }
 
+/* What the first arm took, or would have taken at least. */
+static nl_time first_took(const struct call *c)
+{
+	const struct nl_arm *a = &c->heat.arm[0];
+	if (a->state != NL_ARM_OVER || !c->decided || (!a->good && !(a->lost && c->step.won && !MUTANT(LOST_UNMEASURED))))
+		return -1;
+	return (a->lost ? c->decided_at : a->ended_at) - a->began_at;
+}
+
 static struct nl_outcome race_call(struct nl_svc *svc, struct nl_run *run, struct nl_req q)
 {
+	struct race live;
 	struct call c = { .r = (struct race *)svc, .run = run, .outside = &q, .q = q, .told = run->told };
 	struct nl_outcome o = { NL_EXIT(NL_EX_FAIL), NL_NOTRUN };
 	nl_time began = q.now ? q.now : nl_now(run);
 	char *chunks = NULL;
 
 	c.of = nl_span_open(svc, run, &c.q);
+	if (svc->name) {                        // This call's own copy, with what nl-ctl has set.
+		live = *c.r;
+		c.r = &live, svc = &live.svc, c.of.svc = svc;
+		c.of.gen = nl_live_load(run, c.of, &nl_kind_race, svc);
+	}
+	if (c.r->delay.ppm && svc->name)
+		nl_pacer_open(&c.pacer, run, c.of, svc, c.r->delay.ppm);
 	nl_stopper_grace(&c.r->stop, &c.q);
 	int sig = c.r->stop.sig.set ? c.r->stop.sig.n : SIGTERM;
 	c.q.stop.dfl |= sig ? NL_SIGBIT(sig) : 0;       // One that is ignored would not stop it.
-	c.heat.delay = c.r->delay.ns;
+	c.heat.delay = c.pacer.ppm ? c.pacer.delay : c.r->delay.ns;
 	if (run->stop_sig) {
 		o = (struct nl_outcome){ run->stop_sig, nl_why_told(run) };
 	} else if (prepare(&c, &chunks) == 0) {
@@ -551,7 +574,10 @@ static struct nl_outcome race_call(struct nl_svc *svc, struct nl_run *run, struc
 	}
 	nl_time dur = nl_now(run) - began;
 	bool good = c.step.won && o.wstatus == 0;
-	nl_race_tell(run, c.of, &c.heat, c.arm, &c.step, o, began, dur);
+	nl_race_tell(run, c.of, &c.heat, c.arm, &c.step, c.pacer.ppm ? &c.pacer : NULL, o, began, dur);
+	if (c.pacer.ppm)
+		nl_pacer_close(&c.pacer, c.of, first_took(&c), c.heat.n > 1 && c.heat.arm[1].state != NL_ARM_WAITING,
+		               c.step.won && c.step.winner > 0);
 	clear(&c, chunks);
 	nl_span_close(run, c.of, o, good, dur, 0, NULL);
 	return o;

@@ -11,7 +11,17 @@
 
 #define LISTED 16                       /* arms in an event: it has room for no more */
 
-NL_COLD void nl_race_tell_hedged(struct nl_run *run, struct nl_span_of of, const struct nl_heat *h, unsigned i, bool failure)
+/* Of a measured one from how many calls: fewer than NL_PACE_LEAST, and it is not measured yet. */
+static void put_delay(struct nl_event *e, const struct nl_heat *h, const struct nl_pacer *p)
+{
+	if (h->delay && h->delay != NL_NEVER)
+		nl_event_secs(e, "delay_s", h->delay);
+	if (p)
+		nl_event_int(e, "samples", p->samples);
+}
+
+NL_COLD void nl_race_tell_hedged(struct nl_run *run, struct nl_span_of of, const struct nl_heat *h, unsigned i, bool failure,
+                                 const struct nl_pacer *p)
 {
 	struct nl_event e;
 	char secs[32];
@@ -19,10 +29,12 @@ NL_COLD void nl_race_tell_hedged(struct nl_run *run, struct nl_span_of of, const
 		return;
 	nl_event_int(&e, "arm", i + 1);
 	nl_event_str(&e, "reason", failure ? "failure" : "delay", 8);
-	if (h->delay != NL_NEVER)
-		nl_event_secs(&e, "delay_s", h->delay);
+	put_delay(&e, h, p);
 	if (failure)
 		nl_event_human(&e, "race: one failed, now arm %u", i + 1);
+	else if (p && p->samples < NL_PACE_LEAST)
+		nl_event_human(&e, "race: no answer after %s, now arm %u, too (%u calls measured: p%.7g is known from %d on)",
+		               nl_secs_text(h->delay, secs), i + 1, p->samples, p->ppm / 10000.0, NL_PACE_LEAST);
 	else
 		nl_event_human(&e, "race: no answer after %s, now arm %u, too", nl_secs_text(h->delay, secs), i + 1);
 	nl_event_emit(&e);
@@ -62,7 +74,7 @@ static void put_arms(struct nl_event *e, const struct nl_heat *h, const struct n
 }
 
 NL_COLD void nl_race_tell(struct nl_run *run, struct nl_span_of of, const struct nl_heat *h, const struct nl_branch *b,
-                          const struct nl_heat_step *s, struct nl_outcome o, nl_time began, nl_time dur)
+                          const struct nl_heat_step *s, const struct nl_pacer *p, struct nl_outcome o, nl_time began, nl_time dur)
 {
 	struct nl_event e;
 	char err[24], what[32], secs[32];
@@ -71,6 +83,7 @@ NL_COLD void nl_race_tell(struct nl_run *run, struct nl_span_of of, const struct
 		return;
 	nl_event_int(&e, "of", h->n);
 	nl_event_int(&e, "quorum", h->quorum);
+	put_delay(&e, h, p);
 	if (s->won)
 		nl_event_int(&e, "winner", s->winner + 1);
 	nl_event_end_of(&e, o.wstatus);

@@ -74,7 +74,7 @@ struct nl_kind {
 	 * then; NL_CORRUPT: cannot be.  NULL: has no body. */
 	enum nl_trouble (*check)(void *body, nl_time now);
 };
-extern const struct nl_kind nl_kind_breaker, nl_kind_bulkhead, nl_kind_budget, nl_kind_retry, nl_kind_timeout;
+extern const struct nl_kind nl_kind_breaker, nl_kind_bulkhead, nl_kind_budget, nl_kind_retry, nl_kind_timeout, nl_kind_race;
 extern const struct nl_kind *const nl_kinds[];  /* all of them, then NULL */
 const struct nl_kind *nl_kind_of(const char *name);     /* NULL: none */
 

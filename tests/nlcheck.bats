@@ -35,7 +35,7 @@ setup() {
 
 @test "nlcheck counts events, runs, spans and foreign lines" {
 	run nlcheck --stats "$events/good.ndjson"
-	[ "$output" = 'events 71, runs 22, spans 26, foreign lines 1' ]
+	[ "$output" = 'events 76, runs 24, spans 28, foreign lines 1' ]
 }
 
 @test "nlcheck takes its files for one stream, and stdin without any" {

@@ -31,6 +31,7 @@ const keywords = {
 	propertyNames: (s, v) => !isObject(v) || Object.keys(v).every(k => valid(s, k)),
 	items: (s, v) => !Array.isArray(v) || v.every(x => valid(s, x)),
 	maxItems: (s, v) => !Array.isArray(v) || v.length <= s,
+	minItems: (n, v) => !Array.isArray(v) || v.length >= n,
 	dependentRequired: (s, v) => !isObject(v) || Object.keys(s).every(k => !has(v, k) || s[k].every(r => has(v, r))),
 	allOf: (s, v) => s.every(x => valid(x, v)),
 	oneOf: (s, v) => s.filter(x => valid(x, v)).length === 1,

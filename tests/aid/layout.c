@@ -7,6 +7,7 @@
 #include "budget.h"
 #include "circuit.h"
 #include "lease.h"
+#include "pace.h"
 #include "queue.h"
 
 #include <stdio.h>
@@ -45,6 +46,7 @@ static const struct { const char *of, *name; size_t at, size; } field[] = {
 	F(nl_budget_cfg, kind), F(nl_budget_cfg, zero), F(nl_budget_cfg, max), F(nl_budget_cfg, cost),
 	F(nl_budget_cfg, timeout_cost), F(nl_budget_cfg, throttle_cost), F(nl_budget_cfg, deposit),
 	F(nl_budget_cfg, ttl_ns), F(nl_budget_cfg, min_per_s),
+	F(nl_pace, next), F(nl_pace, ppm), F(nl_pace, measured), F(nl_pace, hedged), F(nl_pace, rescued), F(nl_pace, ns),
 };
 
 int main(void)

@@ -27,9 +27,11 @@
 
 enum form { ONE, TIME, EVENT, SEV, POLICY, NAME, KIND, TRACE, ID, NUMBER, FROM_1, SECONDS, BOOL,
             TEXT, DETAIL, TOOL, EXIT, SIGNAL, ERR, RETRY_END, FALLBACK_END, TIMEOUT_CAUSE, TROUBLE, STATE, FORCED, SHUT, OPENED,
-            CLOSED, PART, SPANS, ERRS, FULL, TOKENS, BY, FORMS };
+            CLOSED, PART, SPANS, ARMS, HEDGE_CAUSE, ERRS, FULL, TOKENS, BY, FORMS };
 
 #define ERR_WORDS "exit_[0-9]{1,3}|signal_[A-Z0-9+-]+|timeout|rejected|spawn|deadline"
+#define ARM_END "(\"exit\":[0-9]{1,3}|\"signal\":\"[A-Z0-9+-]+\"),(\"err\":\"(" ERR_WORDS ")\",)?\"start_s\":[0-9]+\\.[0-9]{6},\"dur_s\":[0-9]+\\.[0-9]{6}"
+#define ARM "\\{\"arm\":[1-9][0-9]*,\"cmd\":\"([^\"\\]|\\\\.)*\",\"end\":\"(not_started\"|(won|succeeded|failed|stopped)\"," ARM_END ")\\}"
 #define ERR_COUNT "\"(" ERR_WORDS "|others)\":[1-9][0-9]*"
 
 /* What a value must be: its JSON type, and its text (a string's unescaped). */
@@ -66,6 +68,8 @@ static const struct { const char *name; enum nl_json_type type; const char *patt
 	[CLOSED] = { "a reason to close", NL_JSON_STRING, "^(success|forced|reset)$" },
 	[PART] = { "a part of 1 with 6 decimals", NL_JSON_NUMBER, "^(0\\.[0-9]{6}|1\\.000000)$" },
 	[SPANS] = { "a list of at most 2 spans", NL_JSON_ARRAY, "^\\[(\"[0-9a-f]{16}\"(,\"[0-9a-f]{16}\")?)?\\]$" },
+	[ARMS] = { "a list of arms", NL_JSON_ARRAY, "^\\[" ARM "(," ARM ")*\\]$" },
+	[HEDGE_CAUSE] = { "failure or delay", NL_JSON_STRING, "^(failure|delay)$" },
 	[ERRS] = { "counts of errs", NL_JSON_OBJECT, "^\\{(" ERR_COUNT "(," ERR_COUNT ")*)?\\}$" },
 	[FULL] = { "a reason to reject", NL_JSON_STRING, "^(saturated|queue_full|timeout|stopped)$" },
 	[TOKENS] = { "a number of tokens", NL_JSON_NUMBER, "^(0|[1-9][0-9]*)(\\.[0-9]{1,6})?$" },
@@ -137,6 +141,14 @@ static const struct event {
 		K("active", NUMBER), K("max", FROM_1), K("held_s", SECONDS), K("slot", NUMBER) } },
 	{ "nl.bulkhead.rejected", 13, 13, "bulkhead", IN_CALL, {
 		K("active", NUMBER), K("max", FROM_1), K("queued", NUMBER), K("reason", FULL), K("waited_s", SECONDS), OUTCOME } },
+	{ "nl.race.hedged", 9, 9, "race", IN_CALL, {
+		K("arm", FROM_1), K("reason", HEDGE_CAUSE), { "delay_s", SECONDS, MAY }, { "samples", NUMBER, MAY } } },
+	{ "nl.race.won", 9, 9, "race", IN_CALL, {
+		K("of", FROM_1), K("quorum", FROM_1), { "delay_s", SECONDS, MAY }, { "samples", NUMBER, MAY }, K("winner", FROM_1), OUTCOME,
+		{ "err", ERR, MAY }, K("dur_s", SECONDS), K("arms", ARMS) } },
+	{ "nl.race.lost", 17, 17, "race", IN_CALL, {
+		K("of", FROM_1), K("quorum", FROM_1), { "delay_s", SECONDS, MAY }, { "samples", NUMBER, MAY }, OUTCOME,
+		K("err", ERR), K("dur_s", SECONDS), K("arms", ARMS) } },
 	{ "nl.fallback.used", 13, 13, "fallback", IN_CALL, {
 		K("from", TEXT), K("to", TEXT), K("index", FROM_1), OUTCOME, K("err", ERR), K("dur_s", SECONDS), { "held_bytes", NUMBER, MAY } } },
 	{ "nl.fallback.failed", 17, 17, "fallback", IN_CALL, {
