@@ -109,6 +109,7 @@ struct nl_sink *nl_sink_parse(const char *spec, struct nl_err *);      /* alloca
 struct nl_sink *nl_sink_default(struct nl_run *);       /* people on a terminal, else lines on stderr */
 void nl_sink_free(struct nl_sink *);
 void nl_sink_anew(struct nl_sink *);                    /* in a new process: it has counted nothing; NULL is fine */
+void nl_sink_close(struct nl_run *, struct nl_sink *);   /* files that it has opened; they are opened again when wanted */
 int nl_sink_level(const struct nl_sink *);              /* least severity that anybody takes */
 bool nl_sink_has_human(const struct nl_sink *);
 int nl_sink_put(struct nl_sink *, struct nl_event *);   /* 0, -1: dropped */

@@ -20,28 +20,30 @@
 #include <string.h>
 #include <unistd.h>
 
-#define OURS (9 + NL_HOOK_ENV)          /* variables that we may add */
+#define OURS (10 + NL_HOOK_ENV)         /* variables that we may add */
 
 struct exec {
 	struct nl_svc svc;
 	char *const *argv;
+	size_t room;                    /* variables that fit into envp, without ours */
+	char **more;                    /* in its place where the environment has grown, or NULL */
 	nl_time owned;                  /* the deadline that the text is of */
 	char deadline[136];
 	char *events;                   /* an assignment, or NULL */
 	char *envp[];                   /* the inherited, OURS and a NULL */
 };
 
-static size_t count_environ(void)
+static size_t count(char *const *env)
 {
 	size_t n = 0;
-	while (environ && environ[n])
+	while (env && env[n])
 		n++;
 	return n;
 }
 
 size_t nl_exec_size(void)
 {
-	return sizeof(struct exec) + (count_environ() + OURS + 1) * sizeof(char *);
+	return sizeof(struct exec) + (count(environ) + OURS + 1) * sizeof(char *);
 }
 
 /* An environment in the making.  Later values win over inherited ones. */
@@ -98,6 +100,12 @@ static void tell_trace(struct env *e, struct texts *t, struct nl_run *run, const
 		snprintf(t->trace, sizeof t->trace, "TRACEPARENT=00-%016llx%016llx-%016llx-%s", t0, t1, span, ids->traceparent);
 		env_set(e, t->trace);
 	}
+}
+
+static void tell_host(struct env *e, const struct nl_run *run)
+{
+	if (run->mark)
+		env_set(e, run->mark);
 }
 
 static void tell_deadline(struct env *e, struct exec *x, struct nl_run *run, const struct nl_req *q)
@@ -183,6 +191,16 @@ static struct nl_outcome exec_call(struct nl_svc *svc, struct nl_run *run, struc
 
 	if (run->stop_sig)
 		return (struct nl_outcome){ run->stop_sig, nl_why_told(run) };
+	if (run->leaf)
+		return run->leaf(svc, run, q);
+	size_t n = count(run->environ);
+	if (n > x->room) {                      // A host has an environment that is not environ, and may change it.
+		char **more = realloc(x->more, (n + OURS + 1) * sizeof *more);
+		if (!more)
+			return (struct nl_outcome){ NL_EXIT(NL_EX_FAIL), NL_NOTRUN };
+		x->more = more, x->room = n;
+	}
+	env.v = x->more ? x->more : x->envp;
 	if (q.attempt)
 		tell_attempt(&env, &t, q.attempt, q.max, q.prev);
 	if (q.arm) {
@@ -193,10 +211,12 @@ static struct nl_outcome exec_call(struct nl_svc *svc, struct nl_run *run, struc
 	tell_deadline(&env, x, run, &q);
 	if (x->events)
 		env_set(&env, x->events);
+	tell_host(&env, run);
 	env_close(&env, run->environ);
 
-	struct nl_spawn spec = command(run, &q, x->argv, x->envp);
+	struct nl_spawn spec = command(run, &q, x->argv, env.v);
 	struct nl_outcome o;
+	run->starts++;
 	if (q.io.feed || q.io.tap[0] || q.io.tap[1]) {
 		o = run_pumped(run, &q, &spec);
 	} else {
@@ -222,7 +242,7 @@ static struct nl_spawn aside(struct nl_run *run, struct nl_req *q, char *const *
 void nl_hook_run(struct nl_run *run, struct nl_req q, struct nl_hook hook)
 {
 	const char *argv[] = { "sh", "-c", hook.cmd, NULL };
-	char **envp = calloc(count_environ() + OURS + 1, sizeof *envp);
+	char **envp = calloc(count(run->environ) + OURS + 1, sizeof *envp);
 	int null = run->os->open("/dev/null", O_RDONLY, 0);
 	struct texts t = { .attempt = "" };
 	struct env env = { .v = envp };
@@ -241,6 +261,7 @@ void nl_hook_run(struct nl_run *run, struct nl_req q, struct nl_hook hook)
 	for (int i = 0; hook.env && hook.env[i] && i < NL_HOOK_ENV; i++)
 		env_set(&env, hook.env[i]);
 	tell_trace(&env, &t, run, &q);
+	tell_host(&env, run);
 	env_close(&env, run->environ);
 	struct nl_spawn spec = aside(run, &q, (char *const *)argv, envp);
 	spec.fd[0] = null, spec.fd[1] = 2, spec.fd[2] = 2;
@@ -254,7 +275,7 @@ void nl_hook_run(struct nl_run *run, struct nl_req q, struct nl_hook hook)
 
 struct nl_outcome nl_filter_run(struct nl_run *run, struct nl_req q, char *const *argv, const char *const *vars, int in)
 {
-	char **envp = calloc(count_environ() + OURS + 1, sizeof *envp);
+	char **envp = calloc(count(run->environ) + OURS + 1, sizeof *envp);
 	struct texts t = { .attempt = "" };
 	struct env env = { .v = envp };
 	if (!envp)
@@ -262,6 +283,7 @@ struct nl_outcome nl_filter_run(struct nl_run *run, struct nl_req q, char *const
 	for (int i = 0; vars && vars[i] && i < NL_HOOK_ENV; i++)
 		env_set(&env, vars[i]);
 	tell_trace(&env, &t, run, &q);
+	tell_host(&env, run);
 	env_close(&env, run->environ);
 	q.io.in = in;
 	struct nl_spawn spec = aside(run, &q, argv, envp);
@@ -276,6 +298,7 @@ static int exec_init(struct nl_svc *svc, char ***argv, struct nl_err *err)
 {
 	struct exec *x = (struct exec *)svc;
 	x->argv = *argv;
+	x->room = count(environ);
 	memcpy(x->deadline, "NL_DEADLINE=", 12);
 	if (!svc->events)
 		return 0;
@@ -288,7 +311,9 @@ static int exec_init(struct nl_svc *svc, char ***argv, struct nl_err *err)
 
 static void exec_free(struct nl_svc *svc)
 {
-	free(((struct exec *)svc)->events);
+	struct exec *x = (struct exec *)svc;
+	free(x->events);
+	free(x->more);
 }
 
 const struct nl_layer nl_exec = {

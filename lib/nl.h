@@ -186,6 +186,10 @@ struct nl_run {
 	int spent;                      /* a descriptor whose close may sleep: closed once a command runs; 0: none */
 	unsigned mended;                /* bit n: descriptor n was closed when we started */
 	bool terminal;                  /* the terminal's foreground group is ours */
+	unsigned starts;                /* commands of the innermost service that were to run in this process */
+	nl_call *leaf;                  /* what the innermost service does instead; NULL: its command */
+	void *host;                     /* of whoever embeds us */
+	const char *mark;               /* guest.h: a variable for commands, or NULL */
 	enum nl_compat compat;          /* called as that tool */
 	const char *tool;               /* our name in messages */
 };
@@ -215,5 +219,53 @@ extern const struct nl_layer nl_retry, nl_timeout, nl_breaker, nl_bulkhead, nl_r
 
 /* main() of every tool. */
 int nl_main(const struct nl_layer *, int argc, char **argv);
+
+/*
+ * Policies in a program of yours; ninelives(3) is the manual.
+ *
+ * A policy is an expression of the algebra.  What it wraps is a command, or a
+ * function of the program.  One call at a time in a process, from any thread.
+ * Nothing here ends the process or writes to its descriptors 1 and 2.
+ */
+struct nl_policy;
+
+/* NULL: err (if not NULL) says why.  "retry(3) + timeout(2s)", "@NAME". */
+struct nl_policy *nl_policy_open(const char *expr, struct nl_err *err);
+void nl_policy_close(struct nl_policy *);       /* NULL is fine */
+
+/* How a call ended. */
+struct nl_result {
+	int status;                     /* what $? of a shell would be, 0..255: a command's or a function's own, or enum nl_status */
+	int signal;                     /* the one that ended the command: status is 128 + it; else 0 */
+	enum nl_why why;
+	unsigned attempts;              /* how often it was started; branches of a race are not counted */
+	nl_time duration;
+	struct nl_err err;              /* the last message that a tool would have written to stderr, or "" */
+};
+
+/* Runs a command as `nl-run EXPR COMMAND` would.  0: the result is there,
+ * whatever it is; -1 with errno: EBUSY, another call is in progress; ENOMEM,
+ * EINVAL (the expression is wrong by now; result->err). */
+int nl_policy_run(struct nl_policy *, char *const argv[], struct nl_result *);
+
+/* What a function is told when it is called. */
+struct nl_attempt {
+	unsigned attempt, max;          /* of the innermost retry, from 1; 0, 0: there is none; max 0: no end */
+	int prev;                       /* status of the previous attempt, -1: there was none */
+	nl_time deadline;               /* CLOCK_MONOTONIC; NL_NEVER */
+	const volatile int *stop;       /* not 0: nl_policy_stop was called */
+};
+typedef int nl_fn(void *arg, const struct nl_attempt *);   /* 0 is success; 1..255 as exit statuses */
+
+/* NL_HERE: in this process; nothing interrupts it, but one that returns behind
+ * its deadline has timed out.  NL_FORKED: in a child, like a command. */
+enum nl_where { NL_HERE, NL_FORKED };
+
+/* Calls a function; name is what events call it.  0 and -1 as nl_policy_run. */
+int nl_policy_call(struct nl_policy *, const char *name, nl_fn *, void *arg, enum nl_where, struct nl_result *);
+
+/* Ends the call in progress as SIGTERM would end a tool.  For signal handlers,
+ * functions under the policy, and other threads. */
+void nl_policy_stop(struct nl_policy *);
 
 #endif

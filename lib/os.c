@@ -230,7 +230,12 @@ static int os_fcntl(int fd, int op, long arg)
 
 /* What os_lockwait's handler leaves: signals taken, and the timer that makes
  * sure that the wait notices. */
-static struct { volatile uint64_t caught; volatile sig_atomic_t timed_out; int timer; } waiting;
+static struct { volatile uint64_t caught; volatile sig_atomic_t timed_out; int timer; uint64_t spared; } waiting;
+
+void nl_os_spare(uint64_t set)
+{
+	waiting.spared = set & ~NL_SIGBIT(SIGALRM);
+}
 
 static void set_timer(int timer, nl_time first, nl_time again)
 {
@@ -270,7 +275,7 @@ static uint64_t catch_signals(struct sigaction *old)
 	struct sigaction act = { .sa_sigaction = on_wait_signal, .sa_flags = SA_SIGINFO };
 	sigfillset(&act.sa_mask);
 	for (int sig = 1; sig <= NL_NSIG; sig++) {
-		if (!ends_wait(sig) || sigaction(sig, NULL, &old[sig - 1]) < 0)
+		if (!ends_wait(sig) || waiting.spared & NL_SIGBIT(sig) || sigaction(sig, NULL, &old[sig - 1]) < 0)
 			continue;               // Also those that the C library keeps for itself.
 		if (old[sig - 1].sa_handler == SIG_IGN && sig != SIGALRM)
 			continue;
@@ -293,7 +298,7 @@ __attribute__((noinline)) static int os_lockwait(int fd, int type, int64_t byte,
 	uint64_t set = catch_signals(old);
 	if (span != NL_NEVER)
 		set_timer(timer, span > 0 ? span : 1, NL_MS);
-	os_mask(~(set | NL_SIGBIT(SIGTSTP) | NL_SIGBIT(SIGTTIN) | NL_SIGBIT(SIGTTOU)), &blocked);
+	os_mask(~(set | ((NL_SIGBIT(SIGTSTP) | NL_SIGBIT(SIGTTIN) | NL_SIGBIT(SIGTTOU)) & ~waiting.spared)), &blocked);
 	long r;
 	do
 		r = ret(byte < 0 ? flock(fd, type == F_RDLCK ? LOCK_SH : LOCK_EX) : fcntl(fd, F_OFD_SETLKW, &lk));

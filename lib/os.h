@@ -65,10 +65,14 @@ struct nl_os {
 	 * 0 locked; -EAGAIN after span; -EINTR a signal. */
 	int (*lockwait)(int fd, int type, int64_t byte, nl_time span);
 	long (*syscall)(long nr, long a, long b, long c, long d, long e, long f);  /* the rest; -errno */
+	bool (*ours)(pid_t child);      /* may this child of our process be killed?  NULL: all may, nobody else has any */
 };
 
 enum { NL_SIG_DFL, NL_SIG_IGN, NL_SIG_OTHER };
 
 extern const struct nl_os nl_os_linux;
+
+/* Signals that lockwait leaves alone: they are somebody else's.  SIGALRM is not among them, whatever set says. */
+void nl_os_spare(uint64_t set);
 
 #endif

@@ -149,7 +149,7 @@ int nl_proc_tree(const struct nl_os *os, pid_t root, const pid_t *skip, unsigned
 		if (at == 0 && k < 0)
 			return k;
 		for (int i = 0; i < k && n < max; i++) {
-			if (at == 0 && has(skip, skips, kid[i]))
+			if (at == 0 && (has(skip, skips, kid[i]) || (os->ours && !os->ours(kid[i]))))
 				continue;
 			int r = nl_proc_read(os, kid[i], &list[n]);
 			if (r < 0 && r != -ENOENT && r != -ESRCH)       // It may well be there.

@@ -119,7 +119,7 @@ int nl_run_open(struct nl_run *run, struct nl_signals *signals, const struct nl_
 {
 	int chld = NL_SIG_DFL;
 	*run = (struct nl_run){ .os = os, .environ = env, .signals = signals, .tool = tool };
-	*signals = (struct nl_signals){ .fd = -1 };
+	*signals = (struct nl_signals){ .fd = -1, .wanted = ~UINT64_C(0) };
 	mend(run);
 	if (os->action(SIGCHLD, NL_SIG_DFL, &chld) < 0)
 		nl_say(run, "cannot reset SIGCHLD");
@@ -204,7 +204,7 @@ static int stumble(struct nl_run *run, nl_time until)
 int nl_wait(struct nl_run *run, nl_time until, siginfo_t *si)
 {
 	nl_time span = until == NL_NEVER ? NL_NEVER : until - nl_now(run);
-	int sig = run->os->sigwait(~UINT64_C(0), si, span);
+	int sig = run->os->sigwait(run->signals->wanted, si, span);
 	if (sig > 0)
 		return sig;
 	if (sig == -EAGAIN && until != NL_NEVER && (span <= 0 || nl_now(run) >= until))
@@ -215,7 +215,7 @@ int nl_wait(struct nl_run *run, nl_time until, siginfo_t *si)
 int nl_poll(struct nl_run *run, struct pollfd *p, unsigned n, nl_time until, siginfo_t *si)
 {
 	struct nl_signals *s = run->signals;
-	uint64_t all = ~UINT64_C(0);
+	uint64_t all = s->wanted;
 	if (s->fd < 0)
 		s->fd = (int)run->os->syscall(SYS_signalfd4, -1, (long)&all, sizeof all, SFD_CLOEXEC | SFD_NONBLOCK, 0, 0);
 	p[n] = (struct pollfd){ .fd = s->fd, .events = POLLIN };

@@ -15,6 +15,7 @@
 /* What we inherited and must give back to commands. */
 struct nl_signals {
 	uint64_t mask;
+	uint64_t wanted;                /* those that we take: all but what guest.c leaves to its host */
 	bool chld_ignored;
 	int fd;                         /* signalfd of everything, opened when first polled; -1 */
 };

@@ -177,6 +177,16 @@ void nl_sink_anew(struct nl_sink *s)
 	nl_sink_anew(s->b);
 }
 
+void nl_sink_close(struct nl_run *run, struct nl_sink *s)
+{
+	if (!s)
+		return;
+	if ((s->type == NL_SINK_FILE || s->type == NL_SINK_DIR) && s->fd >= 0)
+		run->os->close(s->fd), s->fd = -1;
+	nl_sink_close(run, s->a);
+	nl_sink_close(run, s->b);
+}
+
 void nl_sink_free(struct nl_sink *s)
 {
 	if (!s)

@@ -5,9 +5,9 @@
  * The one file of lib/ that writes to descriptor 2 on its own account and
  * ends the process.
  */
-#include "event.h"
 #include "io.h"
 #include "run.h"
+#include "session.h"
 #include "stack.h"
 
 #include <errno.h>
@@ -47,38 +47,6 @@ static int usage_error(const char *tool, enum nl_compat as, const struct nl_err 
 	if (write(2, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1) < 0)
 		return NL_EX_FAIL;              // Nobody to tell.
 	return as == NL_AS_FLOCK ? EX_USAGE : NL_EX_FAIL;
-}
-
-/* True: somebody listens. */
-static bool give_sinks(struct nl_svc *s, struct nl_sink *around)
-{
-	bool heard = false;
-	for (; s; s = s->next) {
-		struct nl_sink *sink = s->sink ? s->sink : around;
-		s->sink = sink;
-		heard |= nl_sink_level(sink) <= NL_ERROR;
-		heard |= s->inner && give_sinks(s->inner, sink);
-	}
-	return heard;
-}
-
-/* Each layer's sink: its own --events, or the one of the layer around it. */
-static int open_sinks(struct nl_run *run, struct nl_svc *s, struct nl_err *err)
-{
-	const char *spec = nl_getenv(run, "NL_EVENTS");
-	bool silent = false;
-	struct nl_sink *sink = NULL;
-	for (const struct nl_svc *i = s; i; i = i->inner)
-		silent |= i->silent;            // Of branches the first: a silent one silences itself.
-	if (spec && !strcmp(spec, "off"))
-		silent = true;
-	else if (!s->events && spec && *spec && !(sink = nl_sink_parse(spec, err))) {
-		struct nl_err why = *err;
-		return nl_fail(err, "NL_EVENTS: %.200s", why.msg);
-	}
-	if (!s->events && !sink && !silent)
-		sink = nl_sink_default(run);
-	return give_sinks(s, sink);
 }
 
 /* Ends the process as a wait status says; dumps no core. */
@@ -125,7 +93,7 @@ int nl_main(const struct nl_layer *layer, int argc, char **argv)
 
 	struct nl_run run;
 	struct nl_signals signals;
-	struct nl_ids ids = { .seq = 0 };
+	struct nl_session session;
 	struct nl_fd_tap std[2];
 	char rest[2][NL_REST];
 	snprintf(tool, sizeof tool, gnu ? "%s" : "nl-%s", layer->name);
@@ -139,21 +107,7 @@ int nl_main(const struct nl_layer *layer, int argc, char **argv)
 	nl_fd_tap_init(&std[1], 2, rest[1]);
 	for (int i = 0; i < 2; i++)             // A descriptor that was closed takes nothing, as it would for the command.
 		std[i].error = run.mended >> (i + 1) & 1 ? EBADF : 0;
-	int heard = gnu || stack->prints || !stack->layer->opts ? 0 : open_sinks(&run, stack, &err);
-	if (heard < 0)
+	if (!gnu && nl_session_open(&run, &session, stack, NL_LOUD, &err) < 0)
 		return usage_error(tool, as, &err);
-	if (heard) {
-		nl_ids_open(&run, &ids);
-		run.ids = &ids;
-	}
-	nl_time began = run.ids ? nl_now(&run) : 0;
-	nl_run_started(&run, stack);
-	struct nl_outcome o = nl_do(stack, &run, (struct nl_req){
-		.limit = { .at = NL_NEVER },
-		.stop = { .grace = run.grace },
-		.prev = -1,
-		.depth = run.ids ? ids.depth : 0,
-	});
-	nl_run_ended(&run, stack, o.wstatus, run.ids ? nl_now(&run) - began : 0);
-	die(&run, o.wstatus);
+	die(&run, nl_session_call(&run, stack).wstatus);
 }
