@@ -108,7 +108,8 @@ static void become(void *data)
 		.replace = true,
 	};
 	int error = -nl_os_linux.spawn(&spec);
-	nl_say(run, "cannot run '%.200s': %s", s->argv[0], strerror(error));
+	const char *hint = error == ENOENT && strchr(s->argv[0], ' ') ? " (one word: a stage is a command and its arguments)" : "";
+	nl_say(run, "cannot run '%.200s': %s%s", s->argv[0], strerror(error), hint);
 	_exit(error == ENOENT ? NL_EX_NOTFOUND : NL_EX_NOEXEC);
 }
 

@@ -526,6 +526,20 @@ random() {
 	done
 }
 
+@test "A pipeline in a branch, and of layers, ends alike" {
+	composed <<-'EOF'
+		0 2 nl-fallback [ flaky n 7 0 '|' cat ] [ flaky n 7 0 '|' cat ]
+		7 2 nl-fallback [ flaky n 7 8 '|' cat ] [ flaky n 7 8 '|' cat ]
+		TERM 2 nl-fallback [ flaky n TERM 8 '|' cat ] [ cat '|' flaky n TERM 8 ]
+		0 2 nl-fallback [ nl-timeout 0.2 flaky n hang 0 '|' cat ] [ true '|' flaky n hang 0 ]
+		124 1 nl-timeout 0.3 nl-fallback [ flaky n hang '|' cat ] [ flaky n 0 ]
+		0 2 nl-retry -n 3 -b constant:1ms nl-pipe flaky n 7 0 '|' cat
+		0 2 | nl-fallback [ cat '|' flaky n cat1 cat0 ] [ cat '|' flaky n cat1 cat0 ]
+		0 2 nl-fallback [ nl-fallback [ flaky n 1 0 '|' cat ] [ flaky n 1 0 ] '|' cat '|' cat ] [ flaky n 9 ]
+		9 1 nl-fallback [ nonesuch '|' cat ] [ flaky n 9 ] [ nonesuch '|' cat ]
+	EOF
+}
+
 @test "35 random stacks, first part, end alike fused and nested" {
 	random 1 35
 }

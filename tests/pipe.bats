@@ -143,6 +143,8 @@ stage() {
 	run -127 --separate-stderr nl-pipe echo one '|' nonesuch '|' sh -c 'cat; echo last'
 	[ "$output" = last ]
 	[ "$stderr" = "nl-pipe: cannot run 'nonesuch': No such file or directory" ]
+	run -127 --separate-stderr nl-pipe 'echo one | cat'
+	[ "$stderr" = "nl-pipe: cannot run 'echo one | cat': No such file or directory (one word: a stage is a command and its arguments)" ]
 	run -126 --separate-stderr nl-pipe ./plain '|' true
 	[ "$stderr" = "nl-pipe: cannot run './plain': Permission denied" ]
 	run -126 nl-pipe true '|' ./junk
