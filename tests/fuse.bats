@@ -531,8 +531,8 @@ random() {
 		0 2 nl-fallback [ flaky n 7 0 '|' cat ] [ flaky n 7 0 '|' cat ]
 		7 2 nl-fallback [ flaky n 7 8 '|' cat ] [ flaky n 7 8 '|' cat ]
 		TERM 2 nl-fallback [ flaky n TERM 8 '|' cat ] [ cat '|' flaky n TERM 8 ]
-		0 2 nl-fallback [ nl-timeout 0.2 flaky n hang 0 '|' cat ] [ true '|' flaky n hang 0 ]
-		124 1 nl-timeout 0.3 nl-fallback [ flaky n hang '|' cat ] [ flaky n 0 ]
+		0 2 nl-fallback [ nl-timeout 0.6 flaky n hang 0 '|' cat ] [ true '|' flaky n hang 0 ]
+		124 1 nl-timeout 1.5 nl-fallback [ flaky n hang '|' cat ] [ flaky n 0 ]
 		0 2 nl-retry -n 3 -b constant:1ms nl-pipe flaky n 7 0 '|' cat
 		0 2 | nl-fallback [ cat '|' flaky n cat1 cat0 ] [ cat '|' flaky n cat1 cat0 ]
 		0 2 nl-fallback [ nl-fallback [ flaky n 1 0 '|' cat ] [ flaky n 1 0 ] '|' cat '|' cat ] [ flaky n 9 ]
