@@ -120,11 +120,12 @@ int nl_stale_open(struct nl_run *run, const struct nl_stale_ref *ref, struct nl_
 static int copy(struct nl_run *run, const struct nl_spool *from, int to)
 {
 	char buf[16384];
+	unsigned tries = 0;
 	for (off_t at = 0; at < from->len; ) {
 		off_t left = from->len - at;
 		ssize_t n = run->os->pread(from->fd, buf, left < (off_t)sizeof buf ? (size_t)left : sizeof buf, at);
 		ssize_t m = n <= 0 ? n : run->os->pwrite(to, buf, (size_t)n, at);
-		if (n == -EINTR || m == -EINTR)
+		if ((n == -EINTR || m == -EINTR) && ++tries < 100)
 			continue;
 		if (m <= 0) {
 			nl_swallow(run, (int)m);

@@ -42,8 +42,8 @@ const struct line lines[] = {
 	{ .cmd = "nl-fallback [ sh -c 'echo half; exit 3' ] [ echo held ]", .out = "held\n" },
 	{ .cmd = "nl-fallback [ sh -c 'cat; exit 3' ] [ cat ]", .in = "fed", .out = "fed\n", .also = 3 },
 	{ .cmd = "nl-fallback [ true0 3 ] [ true0 4 ]", .status = 3, .also = 4 },
-	{ .env = "XDG_CACHE_HOME=cache", .cmd = "nl-fallback --stale 1d:k echo held", .out = "held\n" },
-	{ .env = "XDG_CACHE_HOME=.", .cmd = "nl-timeout 5 nl-fallback --stale 1d:k [ true0 3 ] [ nl-timeout 5 true0 4 ]", .status = 3, .also = 4 },
+	{ .env = "XDG_CACHE_HOME=/proc/self/cwd/cache", .cmd = "nl-fallback --stale 1d:k echo held", .out = "held\n" },
+	{ .env = "XDG_CACHE_HOME=/proc/self/cwd/cache", .cmd = "nl-timeout 5 nl-fallback --stale 1d:k [ true0 3 ] [ nl-timeout 5 true0 4 ]", .status = 3, .also = 4 },
 	{ .env = "NL_FUSE=0", .cmd = "nl-timeout 5 nl-retry -n2 -b constant:0 nl-timeout .1 sleep 2", .status = 124 },
 };
 
