@@ -2,7 +2,8 @@
 # Nine Lives: GNU make, no configure, nothing generated, no network (musl-deps excepted).
 #   make                         what ships: static musl where musl-gcc is, else gcc's release
 #   make check [T=NAMES] [F=RE]  the tests; T: these files only, F: only tests with such names
-#   make VARIANT=asan            debug asan cov release musl, each under build/VARIANT
+#   make VARIANT=asan            debug asan cov release musl pic, each under build/VARIANT
+#   make guest                   what goes into other processes: libninelives.a for glibc, the builtins of bash
 #   make storm [KILLS=100000] [SEED=1]   SIGKILLs around nl-bulkhead and nl-breaker
 #   make install DESTDIR=/tmp/x PREFIX=/usr
 # V=1 shows the commands.  CC, MUSL_CC, CLANG, CPPFLAGS, CFLAGS, LDFLAGS, LDLIBS are yours.
@@ -16,8 +17,8 @@ LDLIBS ?= -lm
 FUZZ_TIME ?= 30
 SHIP := $(if $(shell command -v $(MUSL_CC)),musl,release)
 VARIANT ?= $(SHIP)
-ifeq ($(filter debug asan cov release musl,$(VARIANT)),)
-$(error VARIANT=$(VARIANT) is none of debug asan cov release musl)
+ifeq ($(filter debug asan cov release musl pic,$(VARIANT)),)
+$(error VARIANT=$(VARIANT) is none of debug asan cov release musl pic)
 endif
 ifeq ($(origin CC),default)
 CC := gcc
@@ -28,6 +29,7 @@ opt_debug := -O0 -g3
 opt_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 opt_cov := -O0 -g --coverage
 opt_release := -O2 -g
+opt_pic := -O2 -g -fPIC
 opt_musl := -Os -static -fno-pie -no-pie -fno-asynchronous-unwind-tables
 link_musl := -s -Wl,-z,noseparate-code -Wl,--build-id=none
 warn := -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wformat=2 -Wstrict-prototypes \
@@ -43,6 +45,12 @@ pipe_so := $(shell pkg-config --libs libpipeline 2>/dev/null)
 pipe_h := $(firstword $(wildcard $(addsuffix /pipeline.h,$(shell pkg-config --variable=includedir libpipeline 2>/dev/null) $(dep))))
 pipe_from := $(if $(filter musl,$(VARIANT)),$(if $(pipe_a),here,$(if $(pipe_so),release)),$(if $(pipe_so),here))
 libs_nl-pipe := $(if $(pipe_a),$(pipe_a) $(dep)/libgnu.a,$(pipe_so))
+
+# bash's headers are Debian's bash-builtins; -isystem: warnings there are not ours to mend.
+bash_h := $(wildcard $(shell pkg-config --variable=headersdir bash 2>/dev/null))
+bash_flags := -DSHELL -DHAVE_CONFIG_H $(patsubst %,-isystem %,$(bash_h) $(bash_h)/builtins $(bash_h)/include \
+	$(shell pkg-config --variable=loadablesdir bash 2>/dev/null))
+guests := build/pic/libninelives.a $(if $(bash_h),build/pic/nl.so)
 
 # Sources are what is there.  In unit and sim a *_test.c is a program, and the rest is linked to each of them.
 O := build/$(VARIANT)
@@ -70,7 +78,7 @@ sub = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell
 env = NL_ROOT='$(CURDIR)' NL_BIN='$(CURDIR)/$O/bin' NL_AID='$(CURDIR)/$O/aid' NL_BENCH='$(CURDIR)/$O/bench' \
 	PATH='$(CURDIR)/$O/bin:$(CURDIR)/$O/aid':"$$PATH"
 
-.PHONY: all lib bin aid unit benches check check-all check-valgrind check-install coverage lint lint-files bench \
+.PHONY: all lib bin guest aid unit benches check check-all check-valgrind check-install coverage lint lint-files bench \
 	bench-gate profile model sweep sim storm lin mutants fuzz json-diff coreutils-suite install uninstall dist clean musl-deps FORCE
 .PRECIOUS: $O/obj/%.o
 .DELETE_ON_ERROR:
@@ -84,6 +92,9 @@ lib: $O/libninelives.a
 bin: $(bins)
 aid: $(aids)
 unit: $(units)
+guest: FORCE
+	+@$(sub) $(if $(findstring s,$(firstword -$(MAKEFLAGS))),-s) VARIANT=pic $(guests)
+	@$(if $(bash_h),,echo 'No headers of bash, so no nl.so: apt-get install bash-builtins pkg-config; make guest')
 benches: $(benches)
 
 # All is rebuilt when a flag or the list of files changes.
@@ -122,6 +133,9 @@ $O/bin/nl-pipe: build/release/bin/nl-pipe
 build/release/bin/nl-pipe: FORCE
 	+@$(sub) $(if $(findstring s,$(firstword -$(MAKEFLAGS))),-s) VARIANT=release $@
 endif
+build/pic/obj/lib/bash/nl.o: flags += $(bash_flags)
+build/pic/nl.so: build/pic/obj/lib/bash/nl.o build/pic/libninelives.a
+	$(call run,LD,$@) $(cc) -shared -Wl,--exclude-libs,ALL -Wl,-Bsymbolic $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $O/aid/sweep: $(sweep_c:%.c=$O/obj/%.o) $(libs)
 	$(link)
 $O/aid/storm: $(storm_c:%.c=$O/obj/%.o)
@@ -134,11 +148,11 @@ $O/unit/%: $O/obj/tests/sim/%.o $(libs)
 	$(link)
 build/fuzz/%: tests/fuzz/%.c $(lib_c) $(wildcard lib/*.h) | build/include/jsmn.h
 	$(call run,LD,$@) mkdir -p $@.corpus && $(CLANG) $(std) -g -O1 -fsanitize=fuzzer,address,undefined -o $@ $< $(lib_c)
--include $(patsubst %.c,$O/obj/%.d,$(lib_c) $(bin_c) $(aid_c) $(unit_c) $(fake_c) $(sweep_c) $(storm_c) $(lin_c) $(bench_c))
+-include $(patsubst %.c,$O/obj/%.d,$(lib_c) lib/bash/nl.c $(bin_c) $(aid_c) $(unit_c) $(fake_c) $(sweep_c) $(storm_c) $(lin_c) $(bench_c))
 
 # Unit tests run under the sanitizers, everything else on the build that ships.
 check:
-	+@$(sub) VARIANT=asan unit && $(sub) VARIANT=$(VARIANT) all aid
+	+@$(sub) VARIANT=asan unit && $(sub) VARIANT=$(VARIANT) all aid $(if $T,$(if $(filter embed builtin,$(basename $(notdir $T))),guest),guest)
 	@tests/run-suite $(if $T$F,,-o) -b $(VARIANT) -u asan $(if $F,-f '$F') $T
 check-all: lint
 	+@for v in $(patsubst release,,$(SHIP)) release debug asan; do $(sub) VARIANT=$$v bin aid unit && \

@@ -343,7 +343,7 @@ int nl_guest_open(struct nl_guest *g, char **env, const char *tool, uint64_t dfl
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	outer = nl_getenv(&g->run, "NL_GUEST");
 	int n = snprintf(g->mark, sizeof g->mark, "NL_GUEST=%s%s%d.%lld.", outer && strlen(outer) < 128 ? outer : "",
-	                 outer && strlen(outer) < 128 ? ":" : "", (int)getpid(), (long long)(now.tv_sec * NL_SEC + now.tv_nsec));
+	                 outer && strlen(outer) < 128 ? ":" : "", (int)getpid(), (long long)now.tv_sec * NL_SEC + now.tv_nsec);
 	g->fixed = (size_t)n;
 	write_mark(g);
 	g->run.mark = g->mark;
