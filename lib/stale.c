@@ -136,28 +136,44 @@ static int copy(struct nl_run *run, const struct nl_spool *from, int to)
 	return 0;
 }
 
+/* Gives a file without a name the one that it waits under.  A whole file of one
+ * who was killed just then, or who is as late as we are, is in the way: it may go. */
+static int put_name(const struct nl_os *os, int fd, int dir, const char *name)
+{
+	char path[40];
+	int r = -EEXIST;
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	for (int i = 0; i < 10 && r == -EEXIST; i++) {
+		r = (int)os->syscall(SYS_linkat, AT_FDCWD, (long)path, dir, (long)name, AT_SYMLINK_FOLLOW, 0);
+		if (r == -EEXIST)
+			os->syscall(SYS_unlinkat, dir, (long)name, 0, 0, 0, 0);
+	}
+	return r;
+}
+
 int nl_stale_keep(struct nl_run *run, const struct nl_stale_ref *ref, const struct nl_spool *s)
 {
 	const struct nl_os *os = run->os;
-	char name[100], path[40];
+	char name[100];
 	if (s->len > NL_STALE_MOST)
 		return -EFBIG;
 	int dir = open_dir(run, true);
 	if (dir < 0)
 		return dir;
-	snprintf(name, sizeof name, ".%.64s.%016llx", ref->key, (unsigned long long)nl_seed(run));
+	snprintf(name, sizeof name, ".%.64s.new", ref->key);
 	int fd = open_at(run, dir, ".", O_WRONLY | O_TMPFILE);
 	bool named = fd == -EOPNOTSUPP || fd == -EISDIR;
-	if (named)
+	if (named) {                            // It is seen before it is whole: a name that nobody else has.
+		snprintf(name, sizeof name, ".%.64s.%016llx", ref->key, (unsigned long long)nl_seed(run));
 		fd = open_at(run, dir, name, O_WRONLY | O_CREAT | O_EXCL);
-	int r = fd < 0 ? fd : copy(run, s, fd);
-	if (r == 0 && !named) {
-		snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-		r = (int)os->syscall(SYS_linkat, AT_FDCWD, (long)path, dir, (long)name, AT_SYMLINK_FOLLOW, 0);
-		named = r == 0;
 	}
+	int r = fd < 0 ? fd : copy(run, s, fd);
+	if (r == 0 && !named)
+		r = put_name(os, fd, dir, name);
 	if (r == 0)
 		r = (int)os->syscall(SYS_renameat, dir, (long)name, dir, (long)ref->key, 0, 0);
+	if (r == -ENOENT && !named)
+		r = 0;                          // Another was as late: what is there now is as good.
 	if (r < 0 && named && fd >= 0)
 		os->syscall(SYS_unlinkat, dir, (long)name, 0, 0, 0, 0);
 	if (fd >= 0)
