@@ -74,7 +74,7 @@ wrong() {
 	chmod +x bin/nl-pipe
 	PATH=$PWD/bin:$PATH
 	run -0 $F '[' false ']' '[' a b '|' c '\|' '\[' ']'
-	[ "$output" = '<a><b><|><c><\|><[>' ]
+	[ "$output" = '<a><b><|><c><\|><\[>' ]
 }
 
 @test "Brackets that do not match are an error before anything runs" {
