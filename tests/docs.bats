@@ -64,7 +64,7 @@ readme_block() {
 }
 
 @test "Each option is in the page, in --help and in --complete, with the same argument" {
-	for tool in nl-retry nl-timeout nl-breaker nl-bulkhead nl-fallback nl-pipe nl-run nl-ctl; do
+	for tool in nl-retry nl-timeout nl-breaker nl-bulkhead nl-race nl-fallback nl-pipe nl-run nl-ctl; do
 		awk '/^\.It Fl/ { gsub(/,/, ""); arg = ""
 			for (i = 2; i <= NF; i++) if ($i == "Ar") arg = $(i + 1)
 			for (i = 2; i <= NF; i++) if ($i == "Fl") print "-" $(i + 1) "\t" arg }' "$root/man/$tool.1" | sort >page
@@ -117,7 +117,7 @@ readme_block() {
 }
 
 @test "SYNOPSIS is the usage line of --help" {
-	for tool in nl-retry nl-timeout nl-breaker nl-bulkhead nl-fallback nl-pipe nl-run nl-ctl; do
+	for tool in nl-retry nl-timeout nl-breaker nl-bulkhead nl-race nl-fallback nl-pipe nl-run nl-ctl; do
 		mandoc -Tascii -O width=1000 "$root/man/$tool.1" | sed 's,.\x08,,g' | awk '/^SYNOPSIS/ { on = 1; next } /^[A-Z]/ { on = 0 } on' |
 			sed 's/^ *//; /^$/d' | tr -s ' \t' ' ' | grep -v -e '--left$' -e '--simulate$' -e '--list$' >page
 		"$tool" --help | sed -n '1s/^Usage: //p; 2,${/^[^ ]/q; s/^ *\( .*\)/\1/p;}' | tr -d '\n' | sed 's/$/\n/' >help
@@ -199,6 +199,7 @@ readme_block() {
 @test "Examples of nl-retry(1) print what they say" { as_reader && examples displays man/nl-retry.1; }
 @test "Examples of nl-breaker(1) print what they say" { as_reader && examples displays man/nl-breaker.1; }
 @test "Examples of nl-bulkhead(1) print what they say" { as_reader && examples displays man/nl-bulkhead.1; }
+@test "Examples of nl-race(1) print what they say" { as_reader && examples displays man/nl-race.1; }
 @test "Examples of nl-fallback(1) print what they say" { as_reader && examples displays man/nl-fallback.1; }
 @test "Examples of nl-run(1) print what they say" { as_reader && examples displays man/nl-run.1; }
 @test "Examples of nl-pipe(1) print what they say" { as_reader && examples displays man/nl-pipe.1; }

@@ -533,6 +533,11 @@ said_all() {
 	nl-ctl close late || :
 	echo no record >"$NL_STATE/breaker/shape"
 	nl-breaker shape true
+	nl-race -d inf false ::: true
+	nl-race false ::: false || :
+	nl-fallback --stale 1d:k true
+	nl-fallback --stale 1d:k false ::: false
+	nl-fallback false ::: false || :
 	diff <(events "${NL_EVENTS%@debug}" | sort -u) <(nlcheck --table | cut -f1 | grep -v '^\*' | sort -u)
 	[ "$(ev 'select(.event == "nl.circuit.rejected" and .policy == "late").gen' "${NL_EVENTS%@debug}")" = 1 ]
 }
