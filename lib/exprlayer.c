@@ -314,10 +314,11 @@ static int init(struct reading *r)
 {
 	struct nl_err why;
 	char *none = NULL, *argv[] = { (char *)r->operand, NULL }, **rest = r->operand ? argv : &none;
-	if (r->svc->layer->init(r->svc, &rest, &why))
-		return wrong_together(r, &why);
+	int bad = r->svc->layer->init(r->svc, &rest, &why);
 	if (r->svc->prints)
 		return nl_expr_wrong(r->p, r->at, "%s: so it prints and runs no command: use nl-%s", r->layer->name, r->layer->name), -1;
+	if (bad)
+		return wrong_together(r, &why);
 	r->svc->cmd = r->svc->layer->name;
 	r->svc->id = r->svc->name ? r->svc->name : r->svc->cmd;
 	return 0;

@@ -123,12 +123,23 @@ const char *nl_spot_text(const struct nl_spot *at, char *buf, size_t size)
 	return buf;
 }
 
-/* The bytes of p that a caret has to stand behind: tabs stay, a character of several bytes is one. */
+/* One column for each character; no control reaches a terminal. */
+static void put_line(struct text *t, const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		bool c1 = (unsigned char)p[i] == 0xc2 && i + 1 < n && (unsigned char)p[i + 1] < 0xa0;
+		bool control = (unsigned char)p[i] < ' ' || p[i] == 0x7f || c1;
+		put(t, p[i] == '\t' ? " " : control ? "?" : p + i, 1);
+		i += c1;
+	}
+}
+
+/* So many columns: a character of several bytes is one. */
 static void put_blank(struct text *t, const char *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (p[i] == '\t' || ((unsigned char)p[i] & 0xc0) != 0x80)
-			put(t, p[i] == '\t' ? "\t" : " ", 1);
+		if (((unsigned char)p[i] & 0xc0) != 0x80)
+			put(t, " ", 1);
 }
 
 size_t nl_spot_show(const struct nl_spot *at, const char *text, const struct nl_policies *policies, char *buf, size_t size)
@@ -156,7 +167,7 @@ size_t nl_spot_show(const struct nl_spot *at, const char *text, const struct nl_
 		from--;
 	size_t shown = len - from < width ? len - from : width;
 	put(&t, "  ", 2);
-	put(&t, p + from, shown);
+	put_line(&t, p + from, shown);
 	put(&t, "\n  ", 3);
 	put_blank(&t, p + from, col - from);
 	put(&t, "^", 1);

@@ -43,7 +43,7 @@ static const struct { const char *name; enum nl_json_type type; const char *patt
 	[SEV] = { "5, 9, 13 or 17", NL_JSON_NUMBER, "^(5|9|13|17)$" },
 	[POLICY] = { "a policy name", NL_JSON_STRING, "^[A-Za-z0-9._:/-]+$" },
 	[NAME] = { "a name", NL_JSON_STRING, "^[A-Za-z0-9][A-Za-z0-9._-]*$" },
-	[KIND] = { "a kind", NL_JSON_STRING, "^(retry|timeout|breaker|bulkhead|race|fallback|control)$" },
+	[KIND] = { "a kind", NL_JSON_STRING, "^(retry|timeout|breaker|bulkhead|race|fallback|run|control)$" },
 	[TRACE] = { "32 hex digits", NL_JSON_STRING, "^[0-9a-f]{32}$" },
 	[ID] = { "16 hex digits", NL_JSON_STRING, "^[0-9a-f]{16}$" },
 	[NUMBER] = { "a whole number", NL_JSON_NUMBER, "^(0|[1-9][0-9]*)$" },
