@@ -34,7 +34,7 @@ opt_musl := -Os -static -fno-pie -no-pie -fno-asynchronous-unwind-tables
 link_musl := -s -Wl,-z,noseparate-code -Wl,--build-id=none
 warn := -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wformat=2 -Wstrict-prototypes \
 	-Wmissing-prototypes -Wwrite-strings -Wundef
-std := -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Ilib -Itests/unit -Itests/sim -isystem build/include
+std := -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DNL_INSIDE -Ilib -Itests/unit -Itests/sim -isystem build/include
 cc := $(if $(filter musl,$(VARIANT)),$(MUSL_CC),$(CC))
 flags := $(std) $(warn) $(opt_$(VARIANT)) -ffile-prefix-map=$(CURDIR)=. $(CPPFLAGS) $(CFLAGS)
 

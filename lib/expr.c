@@ -29,7 +29,7 @@ static const struct nl_expr *node(struct nl_expr_parser *p, enum nl_expr_op op, 
 }
 
 /* "a -> b -> a", for people. */
-static const struct nl_expr *cycle(struct nl_expr_parser *p, struct nl_spot at, const struct nl_policy *again)
+static const struct nl_expr *cycle(struct nl_expr_parser *p, struct nl_spot at, const struct nl_named *again)
 {
 	char chain[120] = "";
 	unsigned i = 0;
@@ -59,7 +59,7 @@ static const struct nl_expr *read_name(struct nl_expr_parser *p)
 	if (len == 0 || len > NL_POLICY_NAME)
 		return nl_expr_wrong(p, at, len ? "@: a name this long is none" : "@: the name of a policy is missing");
 	p->in.p += len;
-	const struct nl_policy *policy = nl_policies_find(p->policies, name, len);
+	const struct nl_named *policy = nl_policies_find(p->policies, name, len);
 	if (!policy)
 		return unknown_name(p, at, name, len);
 	for (unsigned i = 0; i < p->named; i++)

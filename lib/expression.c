@@ -137,7 +137,7 @@ static int list(struct nl_out *o, const struct nl_question *q, struct nl_err *er
 	(void)err;
 	if (q->json)
 		nl_out_begin(o, NULL, '[');
-	for (const struct nl_policy *i = nl_policies_first(q->policies); i; i = i->next) {
+	for (const struct nl_named *i = nl_policies_first(q->policies); i; i = i->next) {
 		size_t n = 0;
 		char *text = malloc(i->len + 1);
 		if (!text)

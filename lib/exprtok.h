@@ -20,7 +20,7 @@ struct nl_expr_parser {
 	struct nl_expr_text in;
 	struct nl_expr_tree *tree;
 	const struct nl_policies *policies;
-	const struct nl_policy *names[NL_EXPR_DEEP];    /* those that are being read, outermost first */
+	const struct nl_named *names[NL_EXPR_DEEP];    /* those that are being read, outermost first */
 	unsigned named, terms, deep;
 	struct nl_err *err;
 	struct nl_spot *where;

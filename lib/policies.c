@@ -27,8 +27,8 @@ struct source { const char *file; const char *text; size_t n; struct source *nex
 
 struct nl_policies {
 	struct nl_arena mem;
-	const struct nl_policy *first;
-	const struct nl_policy **last;
+	const struct nl_named *first;
+	const struct nl_named **last;
 	struct source *sources;
 };
 
@@ -50,14 +50,14 @@ void nl_policies_free(struct nl_policies *all)
 	free(all);
 }
 
-const struct nl_policy *nl_policies_first(const struct nl_policies *all)
+const struct nl_named *nl_policies_first(const struct nl_policies *all)
 {
 	return all ? all->first : NULL;
 }
 
-const struct nl_policy *nl_policies_find(const struct nl_policies *all, const char *name, size_t len)
+const struct nl_named *nl_policies_find(const struct nl_policies *all, const char *name, size_t len)
 {
-	const struct nl_policy *i = nl_policies_first(all);
+	const struct nl_named *i = nl_policies_first(all);
 	while (i && (strncmp(i->name, name, len) != 0 || i->name[len]))
 		i = i->next;
 	return i;
@@ -65,7 +65,7 @@ const struct nl_policy *nl_policies_find(const struct nl_policies *all, const ch
 
 void nl_policies_near(const struct nl_policies *all, struct nl_near *near)
 {
-	for (const struct nl_policy *i = nl_policies_first(all); i; i = i->next)
+	for (const struct nl_named *i = nl_policies_first(all); i; i = i->next)
 		nl_near_try(near, i->name, strlen(i->name));
 }
 
@@ -81,7 +81,7 @@ const char *nl_policies_source(const struct nl_policies *all, const char *file, 
 struct reading {
 	struct nl_policies *all;
 	struct source *source;
-	const struct nl_policy *before;         /* the last one of the files before; NULL: none */
+	const struct nl_named *before;         /* the last one of the files before; NULL: none */
 	struct nl_err *err;
 	struct nl_spot *where;
 };
@@ -95,7 +95,7 @@ static int wrong(struct reading *r, unsigned line, size_t col)
 /* Its line in this file, 0: there is none of this name yet. */
 static unsigned line_of(const struct reading *r, const char *name)
 {
-	const struct nl_policy *i = r->before ? r->before->next : r->all->first;
+	const struct nl_named *i = r->before ? r->before->next : r->all->first;
 	while (i && strcmp(i->name, name) != 0)
 		i = i->next;
 	return i ? i->number : 0;
@@ -119,7 +119,7 @@ static int add(struct reading *r, const char *line, const char *end, unsigned nu
 	size_t at = (size_t)(p - line), len = strcspn(p, " \t\r\n=#");
 	struct nl_err why;
 	char *copy = nl_arena_text(&r->all->mem, p, len);
-	struct nl_policy *policy = nl_arena_get(&r->all->mem, sizeof *policy);
+	struct nl_named *policy = nl_arena_get(&r->all->mem, sizeof *policy);
 	if (!copy || !policy)
 		return nl_fail(r->err, "out of memory"), wrong(r, number, at);
 	const char *equals = p + len + strspn(p + len, " \t");
@@ -130,10 +130,10 @@ static int add(struct reading *r, const char *line, const char *end, unsigned nu
 	unsigned other = line_of(r, copy);
 	if (other)
 		return nl_fail(r->err, "%s: is there already, in line %u", copy, other), wrong(r, number, at);
-	*policy = (struct nl_policy){ .name = copy, .file = r->source->file, .line = line, .text = equals + 1,
+	*policy = (struct nl_named){ .name = copy, .file = r->source->file, .line = line, .text = equals + 1,
 	                              .len = (size_t)(end - equals - 1), .number = number };
 	*r->all->last = policy;
-	r->all->last = (const struct nl_policy **)&policy->next;
+	r->all->last = (const struct nl_named **)&policy->next;
 	return 0;
 }
 
@@ -158,7 +158,7 @@ int nl_policies_text(struct nl_policies *all, const char *file, const char *text
 {
 	struct reading r = { .all = all, .err = err, .where = where };
 	*where = (struct nl_spot){ file, 1, 1 };
-	for (const struct nl_policy *i = all->first; i; i = i->next)
+	for (const struct nl_named *i = all->first; i; i = i->next)
 		r.before = i;
 	r.source = nl_arena_get(&all->mem, sizeof *r.source);
 	char *name = nl_arena_text(&all->mem, file, strlen(file)), *copy = nl_arena_text(&all->mem, text, n);

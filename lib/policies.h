@@ -18,11 +18,11 @@
 #define NL_POLICIES_LONGEST (1 << 20)   /* bytes of a file */
 
 /* Its expression is len bytes of text, in a line that begins at `line`. */
-struct nl_policy {
+struct nl_named {
 	const char *name, *file, *line, *text;
 	size_t len;
 	unsigned number;
-	const struct nl_policy *next;   /* in the order of lookup */
+	const struct nl_named *next;   /* in the order of lookup */
 };
 
 struct nl_policies *nl_policies_new(void);      /* NULL: no memory */
@@ -38,8 +38,8 @@ int nl_policies_text(struct nl_policies *, const char *file, const char *text, s
  * files; then the presets that are installed. */
 int nl_policies_usual(struct nl_policies *, const char *file, struct nl_err *, struct nl_spot *where);
 
-const struct nl_policy *nl_policies_first(const struct nl_policies *);
-const struct nl_policy *nl_policies_find(const struct nl_policies *, const char *name, size_t len);
+const struct nl_named *nl_policies_first(const struct nl_policies *);
+const struct nl_named *nl_policies_find(const struct nl_policies *, const char *name, size_t len);
 void nl_policies_near(const struct nl_policies *, struct nl_near *);
 
 /* All of a file that was read, NULL: it was not. */
