@@ -224,8 +224,8 @@ static void silence(struct call *c, unsigned i)
 	struct nl_branch *b = &c->arm[i];
 	if (c->heat.arm[i].state == NL_ARM_OVER)
 		nl_pump_close(c->run, &b->pump);
-	b->pump.out[0].tap = (struct nl_tap *)&sink;
-	if (b->out.spool.len > 0 && !MUTANT(LOSER_DELIVERED))
+	b->pump.out[0].tap = MUTANT(LOSER_DELIVERED) ? b->out.tap.next : (struct nl_tap *)&sink;
+	if (b->out.spool.len > 0)
 		nl_spool_reset(c->run, &b->out.spool);
 }
 

@@ -533,6 +533,7 @@ said_all() {
 	nl-ctl close late || :
 	echo no record >"$NL_STATE/breaker/shape"
 	nl-breaker shape true
+	export XDG_CACHE_HOME=$PWD/cache
 	nl-race -d inf false ::: true
 	nl-race false ::: false || :
 	nl-fallback --stale 1d:k true

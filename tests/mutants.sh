@@ -64,6 +64,13 @@ table() {
 	INHERITS_PROBE      system
 	EPOCH_WRAPS         system
 	HALF_EARLY          system
+	TIES_GO_RIGHT       @/heat_test
+	FAILURE_WAITS       @/heat_test
+	KILLS_DAEMONS       bats race.bats 'What the winner leaves running'
+	LATE_REAP           bats race.bats 'Losers are gone at the return'
+	LOSER_COUNTS        bats race.bats 'breaker counts nothing'
+	LOSER_DELIVERED     bats race.bats 'its output alone is written'
+	LOST_UNMEASURED     bats race.bats 'as long as so many of the earlier calls'
 	LAST_SPEAKS         bats fallback.bats 'status is that of the first that ran'
 	EOF
 }

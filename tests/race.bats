@@ -36,6 +36,8 @@ all_gone() {
 @test "The first that succeeds wins: its output alone is written, and the status is 0" {
 	run -0 $R '[' sh -c 'echo slow; sleep 60' ']' '[' sh -c 'echo half; exit 3' ']' '[' echo fast ']'
 	[ "$output" = fast ]
+	run -0 $R '[' sh -c 'trap "echo bye; exit" TERM; echo x >ready; sleep 60 & wait' ']' '[' sh -c 'until test -s ready; do sleep 0.01; done; echo fast' ']'
+	[ "$output" = fast ]
 	run -0 $R sh -c 'sleep 60' ::: sh -c 'echo err >&2; exit 9' ::: echo c
 	[ "$output" = $'err\nc' ] || [ "$output" = $'c\nerr' ] || [ "$output" = c ]
 }
