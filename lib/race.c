@@ -130,8 +130,9 @@ static void over(struct call *c, unsigned i, struct nl_outcome o, nl_time now)
 		nl_degraded(c->run, c->of, "stream", strerror(b->pump.error));
 		o.wstatus = NL_EXIT(NL_EX_FAIL);        // Neither its success nor its failure is believed.
 	}
-	bool silent = b->out.spool.len == 0 && !a->spoke;
-	if (o.wstatus == 0 && c->r->need_output && silent)
+	if (!a->spoke && b->out.spool.len > 0)
+		a->spoke = true, a->spoke_at = now;
+	if (o.wstatus == 0 && c->r->need_output && !a->spoke)
 		o.wstatus = NL_EXIT(NL_EX_REJECTED);
 	a->state = NL_ARM_OVER, a->ended_at = now, a->outcome = o;
 	a->good = o.wstatus == 0 && !a->lost;

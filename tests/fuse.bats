@@ -488,6 +488,54 @@ random() {
 	EOF
 }
 
+@test "A race has the same winner" {
+	composed <<-'EOF'
+		0 1 nl-race [ flaky n 0 ]
+		7 1 nl-race [ flaky n 7 ]
+		7 2 nl-race [ flaky n 7 ] [ flaky n 7 ]
+		8 1 nl-race [ sh -c "exit 75" ] [ flaky n 8 ]
+		TERM 2 nl-race [ flaky n TERM ] [ flaky n TERM ]
+		0 1 nl-race [ sh -c "until test -s n; do sleep 0.01; done; echo won" ] [ flaky n hang ]
+		0 2 nl-race [ sh -c "until test -s n; do sleep 0.01; done; sleep 0.5; echo won" ] [ nl-retry -n 2 -b constant:1ms flaky n 1 hang ]
+		0 1 nl-race [ nl-timeout 9 sh -c "until test -s n; do sleep 0.01; done; echo won" ] [ nl-timeout 20 nl-retry -k 0.2 flaky n deaf ]
+		0 3 nl-race -d 30 [ flaky n 7 8 0 ] [ flaky n 7 8 0 ] [ flaky n 7 8 0 ]
+		8 2 nl-race -d inf [ flaky n 75 8 ] [ flaky n 75 8 ]
+		0 2 nl-race --hedge 2 -d 0.3 flaky n hang 0
+		0 2 nl-race --hedge 2 -d inf nl-retry -n 1 flaky n 3 0
+		0 4 nl-retry -n 2 -b constant:1ms nl-race -d inf [ flaky n 7 7 7 0 ] [ flaky n 7 7 7 0 ]
+		0 2 nl-race --quorum 2 [ flaky -q n 0 ] [ sh -c "sleep 1; exec flaky -q n 0" ]
+		3 1 nl-race --quorum 2 [ sh -c "until test -s n; do sleep 0.01; done; exit 3" ] [ flaky n hang ]
+		6 1 nl-race --win output [ sh -c "sleep 60; echo no" ] [ nl-timeout 20 flaky n 6 ]
+		75 2 nl-race --need-output [ flaky -q n 0 ] [ flaky -q n 0 ]
+		124 2 nl-timeout 1 nl-race [ flaky n hang ] [ nl-retry flaky n hang ]
+		0 2 nl-race -d inf [ nl-timeout 0.6 flaky n hang 0 ] [ nl-timeout 9 flaky n hang 0 ]
+		124 1 nl-timeout -i 1 30 nl-race [ flaky n hang ]
+		1 3 nl-race [ nl-race [ flaky n 1 ] [ flaky n 1 ] ] [ flaky n 1 ]
+		0 2 nl-race -d inf [ nl-fallback [ flaky n 1 0 ] [ flaky n 1 0 ] ] [ flaky n 0 ]
+		0 2 nl-fallback [ nl-race [ flaky n 1 ] ] [ nl-race [ flaky n 1 0 ] [ sleep 60 ] ]
+		0 1 nl-race [ nl-breaker -f 1 a flaky n hang ] [ nl-breaker -f 1 b sh -c "until test -s n; do sleep 0.01; done; echo won" ]
+		0 1 nl-race --win output [ nl-breaker -f 1 a flaky -q n hang ] [ sh -c "until test -s n; do sleep 0.01; done; echo won" ]
+		0 2 | nl-race --quorum 2 [ flaky -q n cat0 ] [ sh -c "sleep 1; exec flaky -q n cat0" ]
+		0 2 nl-race --quorum 2 [ sh -c "sleep 1; exec flaky -q n cat0" ] [ nl-retry flaky -q n cat0 ]
+		- - nl-race [ nl-retry -n 0 flaky n 0 ] [ flaky n 0 ]
+	EOF
+}
+
+@test "A race ends alike when it is told to stop" {
+	for sig in TERM INT; do
+		mkdir $sig
+		cd $sig
+		sed "s/^/$sig 1 /" <<-'EOF' | composed $sig:n
+			nl-race flaky n hang
+			nl-race [ flaky n hang ] [ false ]
+			nl-race -d 30 [ flaky n hang ] [ flaky n 0 ]
+			nl-retry nl-race [ nl-retry flaky n hang ] [ sleep 60 ]
+			nl-race [ nl-race [ flaky n hang ] [ sleep 60 ] ] [ false ]
+		EOF
+		cd ..
+	done
+}
+
 @test "A fallback tries the same branches" {
 	composed <<-'EOF'
 		0 2 nl-fallback [ flaky n 7 0 ] [ flaky n 7 0 ]
