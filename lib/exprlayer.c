@@ -281,6 +281,8 @@ static int read_args(struct reading *r)
 	if (nl_expr_peek(&p->in) == ')')
 		return p->in.p++, 0;
 	for (;;) {
+		if (!nl_expr_peek(&p->in))
+			return nl_expr_wrong(p, open, "'(': its ) is missing"), -1;
 		if (take_arg(r))
 			return -1;
 		char c = nl_expr_peek(&p->in);

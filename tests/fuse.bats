@@ -588,6 +588,31 @@ random() {
 	EOF
 }
 
+@test "An expression is a stack of the layers that it names" {
+	composed <<-'LINES'
+		7 1 nl-run pass flaky n 7
+		7 3 nl-run 'retry(3, backoff=const:1ms)' flaky n 7
+		0 2 nl-run 'retry(3, backoff=const:1ms) + timeout(20)' flaky n TERM 0
+		0 2 nl-run 'timeout(20) + retry(2, backoff=const:1ms) + breaker(b) + bulkhead(b)' flaky n 7 0
+		124 1 nl-run 'timeout(0.2) + pass' flaky n hang
+		0 2 nl-run 'pass | pass' flaky n 7 0
+		7 2 nl-run 'pass | timeout(20)' flaky n 7 8
+		0 2 nl-run 'timeout(0.2) | timeout(20)' flaky n hang 0
+		7 4 nl-run '(pass | timeout(20)) + retry(2, backoff=const:1ms)' flaky n 7
+		7 4 nl-run 'retry(2, backoff=const:1ms) + (pass | timeout(20))' flaky n 7
+		0 1 nl-run 'fail | pass' flaky n 0
+		75 0 nl-run 'retry(3, on=75, backoff=const:1ms) + fail' flaky n 0
+		75 0 nl-run fail flaky n 0
+		7 2 nl-run 'pass & timeout(20)' flaky n 7
+		0 1 nl-run 'fail & timeout(20)' flaky n 0
+		7 4 nl-run 'retry(2, backoff=const:1ms) + (pass & pass)' flaky n 7
+		7 2 nl-retry -n 2 -b constant:1ms nl-run pass flaky n 7
+		7 4 nl-retry -n 2 -b constant:1ms nl-run 'timeout(20) | pass' flaky n 7
+		7 2 nl-fallback [ nl-run 'timeout(20)' flaky n 7 ] [ nl-run 'bulkhead(b)' flaky n 7 ]
+		0 2 nl-run 'fallback(stale=1d:k) + retry(2, backoff=const:1ms)' flaky n 7 0
+	LINES
+}
+
 @test "35 random stacks, first part, end alike fused and nested" {
 	random 1 35
 }

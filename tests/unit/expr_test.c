@@ -169,8 +169,86 @@ static void hostile(void)
 		CHECK(strstr(line(text, cmd), "more than 65537 words"));
 }
 
+/* A random tree: as text with the parentheses that it needs and some more, and with all of them.  The level of its operator. */
+static int grow(uint64_t *seed, unsigned depth, char *text, char *full)
+{
+	static const char *const atoms[] = { "pass", "fail", "retry", "retry(2)", "timeout(2s)", "breaker(b)" };
+	static const char ops[] = "|+&";
+	char a[2000], b[2000], fa[2000], fb[2000];
+	if (depth == 0 || nl_random(seed) % 5 == 0) {
+		const char *atom = atoms[nl_random(seed) % LEN(atoms)];
+		strcpy(text, atom);
+		strcpy(full, atom);
+		return 3;
+	}
+	int op = (int)(nl_random(seed) % 3), la = grow(seed, depth - 1, a, fa), lb = grow(seed, depth - 1, b, fb);
+	bool ga = la < op || nl_random(seed) % 8 == 0, gb = lb <= op || nl_random(seed) % 8 == 0;
+	const char *space = nl_random(seed) % 2 ? " " : "";
+	sprintf(text, "%s%s%s%s%c%s%s%s%s", ga ? "(" : "", a, ga ? ")" : "", space, ops[op], space, gb ? "(" : "", b, gb ? ")" : "");
+	sprintf(full, "(%s%c%s)", fa, ops[op], fb);
+	return op;
+}
+
+static void random_trees(void)
+{
+	static char text[20000], full[20000], first[20000];
+	const char *env = getenv("NL_SEED");
+	uint64_t seed = env ? strtoull(env, NULL, 10) : 1;
+	printf("# NL_SEED=%llu\n", (unsigned long long)seed);
+	TEST("20000 random trees are read as they were meant, and so is their normal form")
+		for (int i = 0; i < 20000 && unit_faults == 0; i++) {
+			grow(&seed, 1 + (unsigned)i % 4, text, full);
+			CHECK_ROW(!strcmp(tree(text), full), text);
+			strcpy(first, normal(text));
+			CHECK_ROW(!strcmp(tree(first), full), first);
+			CHECK_ROW(!strcmp(normal(first), first), first);
+		}
+}
+
+static void names(void)
+{
+	static const char file[] = "a = retry(2) + \\\n  @b # c\n\nb = pass | fail\nc = @d\nd = pass + @e\ne = @c\nf = retry(\n";
+	TEST("Names are read from policies, with their places")
+		policies = nl_policies_new(),
+		CHECK(policies && nl_policies_text(policies, "p", file, strlen(file), &err, &where) == 0),
+		CHECK(!strcmp(tree("@a & @b"), "((retry(2)+(pass|fail))&(pass|fail))")),
+		CHECK(!strcmp(tree("@c"), "7:5: @c: is made of itself: c -> d -> e -> c")),
+		CHECK(!strcmp(tree("@x1"), "1:1: @x1: unknown policy (nl-run --list shows those that there are)")),
+		CHECK(!strcmp(tree("pass + @f"), "8:10: '(': its ) is missing") && !strcmp(where.file, "p")),
+		CHECK(nl_spot_show(&where, "pass + @f", policies, buf, sizeof buf) && !strcmp(buf, "  f = retry(\n           ^")),
+		nl_policies_free(policies),
+		policies = NULL;
+	TEST("A place is shown within the room that there is, whatever the characters")
+		where = (struct nl_spot){ .line = 2, .col = 6 },
+		CHECK(nl_spot_show(&where, "x\n\tö\33 @x\n", NULL, buf, 240) && !strcmp(buf, "   ö? @x\n      ^")),
+		CHECK(nl_spot_show(&where, "x\n\tö\33 @x\n", NULL, buf, 20) == 0 && !*buf),
+		where.col = 99,
+		CHECK(nl_spot_show(&where, "x\n\tö\33 @x\n", NULL, buf, 240) == 0);
+}
+
+static void arenas(void)
+{
+	struct nl_arena a = { .most = 20000 };
+	TEST("An arena gives zeroed, aligned memory up to its maximum")
+		for (size_t i = 1, sum = 0; sum + i <= 19000; i += 97, sum += i + 16) {
+			char *p = nl_arena_get(&a, i);
+			CHECK(p && (uintptr_t)p % 16 == 0 && p[0] == 0 && p[i - 1] == 0);
+			if (p)
+				memset(p, 1, i);
+		}
+	TEST("and then no more")
+		CHECK(!nl_arena_get(&a, 20000)),
+		CHECK(!nl_arena_get(&a, SIZE_MAX)),
+		nl_arena_free(&a),
+		CHECK(a.used == 0 && nl_arena_get(&a, 100)),
+		nl_arena_free(&a);
+}
+
 int main(void)
 {
+	arenas();
+	names();
+	random_trees();
 	trees();
 	normals();
 	lines();
