@@ -220,10 +220,14 @@ put = $(foreach t,$(tools),$O/bin/$t:bin/$t:755 completions/nl.bash:share/bash-c
 	completions/nl.fish:share/fish/vendor_completions.d/$t.fish:644) completions/_nl:share/zsh/site-functions/_nl:644 \
 	$(foreach m,$(notdir $(man)),man/$m:share/man/man$(patsubst .%,%,$(suffix $m))/$m:644) \
 	$(foreach f,nl.sh policies $(notdir $(wildcard lib/*.schema.json)),lib/$f:share/ninelives/$f:644) \
-	lib/tmpfiles.d/ninelives.conf:lib/tmpfiles.d/ninelives.conf:644 \
+	lib/tmpfiles.d/ninelives.conf:lib/tmpfiles.d/ninelives.conf:644 lib/nl.h:include/nl.h:644 \
+	build/pic/libninelives.a:lib/libninelives.a:644 build/pic/ninelives.pc:lib/pkgconfig/ninelives.pc:644 \
+	$(if $(bash_h),build/pic/nl.so:lib/bash/nl.so:755) \
 	$(foreach f,$(wildcard LICENSE README.md CHANGELOG.md),$f:share/doc/ninelives/$f:644)
 each = d='$(DESTDIR)$(PREFIX)'; IFS=:; for f in $(put); do set -- $$f; $1 || exit; done
-install: bin
+build/pic/ninelives.pc: lib/ninelives.pc.in FORCE
+	@mkdir -p $(@D); sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' $< >$@
+install: bin guest build/pic/ninelives.pc
 	@$(call each,install -D -m $$3 "$$1" "$$d/$$2")
 uninstall:
 	@$(call each,rm -f "$$d/$$2"); for f in ninelives doc/ninelives; do test ! -d "$$d/share/$$f" || rmdir "$$d/share/$$f"; done

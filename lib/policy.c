@@ -171,7 +171,7 @@ static int call(struct nl_policy *p, char *const words[], struct nl_result *resu
 	p->said.msg[0] = '\0';
 	p->active = true;
 	struct nl_svc *s = words[0] ? build(p, words, &line, &result->err) : NULL;
-	int r = s ? nl_guest_open(g, environ, "nl-run", 0) : -EINVAL;
+	int r = s ? nl_guest_open(g, environ, "nl-run", 0) : !strcmp(result->err.msg, "out of memory") ? -ENOMEM : -EINVAL;
 	if (r < 0) {
 		nl_stack_free(s, &p->room);
 		free(line);
@@ -189,6 +189,8 @@ static int call(struct nl_policy *p, char *const words[], struct nl_result *resu
 		o = nl_session_call(&g->run, s);
 		nl_session_close(&g->run, &session, s);
 	}
+	if (o.why == NL_RAN && g->run.starts == 0 && nl_code(o.wstatus) == NL_EX_REJECTED)
+		o.why = NL_REFUSED;             // To other layers it looks like a process; here it need not.
 	*result = (struct nl_result){
 		.status = nl_code(o.wstatus), .signal = WIFSIGNALED(o.wstatus) ? WTERMSIG(o.wstatus) : 0, .why = o.why,
 		.attempts = g->run.starts, .duration = nl_now(&g->run) - began, .err = p->said,
