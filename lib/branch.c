@@ -139,15 +139,18 @@ void nl_branch_expect(struct nl_branch *b, nl_time now)
 		b->kill_at = at;
 }
 
-void nl_branch_signal(struct nl_branch *b, int sig, nl_time now)
+void nl_branch_signal(struct nl_branch *b, int sig)
 {
-	bool stops = nl_stops_work(sig);
-	if (!b->pid || (stops && b->told & (NL_SIGBIT(sig) << 1 | 1)))
-		return;
-	b->run->os->kill(b->pid, sig);
-	if (!stops)
+	if (b->pid)
+		b->run->os->kill(b->pid, sig);
+}
+
+void nl_branch_stop(struct nl_branch *b, int sig, nl_time now)
+{
+	if (!b->pid || b->told & (NL_SIGBIT(sig) << 1 | 1))
 		return;
 	b->told |= NL_SIGBIT(sig) << 1;
+	b->run->os->kill(b->pid, sig);
 	b->run->os->kill(b->pid, SIGCONT);
 	nl_branch_expect(b, now);
 }

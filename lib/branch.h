@@ -54,8 +54,9 @@ void nl_reports_free(struct nl_run *, struct nl_report *, unsigned n);
  * stderr into tap (NULL: ours).  0, -errno. */
 int nl_branch_start(struct nl_branch *, int in, struct nl_tap *err);
 
-/* A signal, once each where it is one that stops; an order to stop. */
-void nl_branch_signal(struct nl_branch *, int sig, nl_time now);
+/* A signal that is for its command; one that stops it, once each; an order to stop. */
+void nl_branch_signal(struct nl_branch *, int sig);
+void nl_branch_stop(struct nl_branch *, int sig, nl_time now);
 void nl_branch_order(struct nl_branch *, struct nl_limit, enum nl_why, nl_time now);
 
 /* From now on it has its grace to end in. */

@@ -20,12 +20,13 @@ static void put_delay(struct nl_event *e, const struct nl_heat *h, const struct 
 		nl_event_int(e, "samples", p->samples);
 }
 
-NL_COLD void nl_race_tell_hedged(struct nl_run *run, struct nl_span_of of, const struct nl_heat *h, unsigned i, bool failure,
-                                 const struct nl_pacer *p)
+NL_COLD void nl_race_tell_hedged(const struct nl_track *t, unsigned i, bool failure)
 {
+	const struct nl_heat *h = &t->heat;
+	const struct nl_pacer *p = t->pacer;
 	struct nl_event e;
 	char secs[32];
-	if (!nl_event_open(&e, run, of, "nl.race.hedged", NL_INFO))
+	if (!nl_event_open(&e, t->run, t->of, "nl.race.hedged", NL_INFO))
 		return;
 	nl_event_int(&e, "arm", i + 1);
 	nl_event_str(&e, "reason", failure ? "failure" : "delay", 8);
@@ -73,26 +74,27 @@ static void put_arms(struct nl_event *e, const struct nl_heat *h, const struct n
 	nl_event_close_list(e);
 }
 
-NL_COLD void nl_race_tell(struct nl_run *run, struct nl_span_of of, const struct nl_heat *h, const struct nl_branch *b,
-                          const struct nl_heat_step *s, const struct nl_pacer *p, struct nl_outcome o, nl_time began, nl_time dur)
+NL_COLD void nl_race_tell(const struct nl_track *t, struct nl_outcome o, nl_time began, nl_time dur)
 {
+	const struct nl_heat *h = &t->heat;
+	const struct nl_heat_step *s = &t->step;
 	struct nl_event e;
 	char err[24], what[32], secs[32];
 	const char *name = nl_err_name(o, err);
-	if (!b || !nl_event_open(&e, run, of, s->won ? "nl.race.won" : "nl.race.lost", s->won ? NL_INFO : NL_ERROR))
+	if (!t->arm || !nl_event_open(&e, t->run, t->of, s->won ? "nl.race.won" : "nl.race.lost", s->won ? NL_INFO : NL_ERROR))
 		return;
 	nl_event_int(&e, "of", h->n);
 	nl_event_int(&e, "quorum", h->quorum);
-	put_delay(&e, h, p);
+	put_delay(&e, h, t->pacer);
 	if (s->won)
 		nl_event_int(&e, "winner", s->winner + 1);
 	nl_event_end_of(&e, o.wstatus);
 	if (o.wstatus || !s->won)
 		nl_event_str(&e, "err", name ? name : "exit_0", 24);
 	nl_event_secs(&e, "dur_s", dur);
-	put_arms(&e, h, b, s, began);
+	put_arms(&e, h, t->arm, s, began);
 	if (s->won && s->winner > 0)
-		nl_event_human(&e, "race: arm %u (%.60s) won after %s", s->winner + 1, b[s->winner].svc->cmd, nl_secs_text(dur, secs));
+		nl_event_human(&e, "race: arm %u (%.60s) won after %s", s->winner + 1, t->arm[s->winner].svc->cmd, nl_secs_text(dur, secs));
 	else if (!s->won)
 		nl_event_human(&e, "race: nobody of %u won: %s", h->n, nl_outcome_text(o, what));
 	nl_event_emit(&e);

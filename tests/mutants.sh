@@ -67,7 +67,7 @@ table() {
 	TIES_GO_RIGHT       @/heat_test
 	FAILURE_WAITS       @/heat_test
 	KILLS_DAEMONS       bats race.bats 'What the winner leaves running'
-	LATE_REAP           bats race.bats 'Losers are gone at the return'
+	LATE_REAP           bats race.bats 'one that does not for the grace'
 	LOSER_COUNTS        bats race.bats 'breaker counts nothing'
 	LOSER_DELIVERED     bats race.bats 'its output alone is written'
 	LOST_UNMEASURED     bats race.bats 'as long as so many of the earlier calls'
