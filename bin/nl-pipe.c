@@ -22,6 +22,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,12 @@ static int pipe_init(struct nl_svc *svc, char ***argv, struct nl_err *err)
 	return 0;
 }
 
+static _Noreturn void refuse(struct nl_run *run, const char *what, int error)
+{
+	nl_say(run, "cannot start '%.200s': %s", what, strerror(error));
+	_exit(NL_EX_FAIL);
+}
+
 /* The forked stage, its pipes in place, becomes its command, with all else as it
  * was given to us. */
 static void become(void *data)
@@ -98,8 +105,8 @@ static void become(void *data)
 	bool first = s == l->stage, last = s == l->stage + l->stages - 1;
 	if (!MUTANT(PIPE_ORPHANS))
 		run->os->prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != l->pid)
-		_exit(NL_EX_FAIL);      // The pipeline died before the line above.
+	if (getppid() != l->pid)        // The pipeline died before the line above.
+		refuse(run, s->argv[0], ESRCH);
 	struct nl_spawn spec = {
 		.argv = s->argv, .envp = run->environ, .path = nl_getenv(run, "PATH"),
 		.mask = MUTANT(PIPE_MASK) ? ~UINT64_C(0) : run->signals->mask,
@@ -154,7 +161,7 @@ static void pass_on(const struct nl_os *os, pipeline *p)
 			os->kill(pipeline_get_pid(p, i), sig);
 }
 
-/* The process that is libpipeline's.  started closes when the last stage runs. */
+/* The process that is libpipeline's.  started gets a byte when all stages are there. */
 static _Noreturn void conduct(struct line *l, const struct nl_spawn *s, int started)
 {
 	static char quiet[] = "PIPELINE_QUIET=1", *env[] = { quiet, NULL };
@@ -163,14 +170,17 @@ static _Noreturn void conduct(struct line *l, const struct nl_spawn *s, int star
 	int *ws, n;
 	os->prctl(PR_SET_NAME, (long)"pipeline");       // Not one of ours to those that look for nl-*.
 	os->prctl(PR_SET_PDEATHSIG, s->deathsig);
-	if (getppid() != s->parent || (s->group && setpgid(0, 0) < 0) || atexit(give_up))
-		_exit(NL_EX_FAIL);
+	if (getppid() != s->parent)
+		refuse(l->run, s->argv[0], ESRCH);
+	if ((s->group && setpgid(0, 0) < 0) || atexit(give_up))
+		refuse(l->run, s->argv[0], errno);
 	environ = env;
 	l->pid = os->pid();
 	p = pipeline_new();
 	for (unsigned i = 0; i < l->stages; i++)
 		pipeline_command(p, pipecmd_new_function(l->stage[i].argv[0], become, NULL, &l->stage[i]));
 	pipeline_start(p);
+	os->write(started, "", 1);      // Failed, it costs the supervisor a moment.
 	os->close(started);
 	pass_on(os, p);
 	pipeline_wait_all(p, &ws, &n);
@@ -179,12 +189,21 @@ static _Noreturn void conduct(struct line *l, const struct nl_spawn *s, int star
 
 static struct line *line;
 
-/* As vfork does, it returns when there are commands to send a signal to. */
+/* Until there are stages to send a signal to, or the process is over. */
+static void await(const struct nl_os *os, pid_t pid, int started)
+{
+	for (int i = 0; i < 100; i++) {
+		struct pollfd p = { .fd = started, .events = POLLIN };
+		if (os->poll(&p, 1, 100 * NL_MS) > 0 || os->peek(pid) != 0)
+			return;
+	}
+}
+
+/* As vfork does, it returns when there are commands. */
 static pid_t spawn(struct nl_spawn *s)
 {
 	const struct nl_os *os = &nl_os_linux;
 	int fd[2], r = (int)os->syscall(SYS_pipe2, (long)fd, O_CLOEXEC, 0, 0, 0, 0);
-	char none;
 	if (r < 0)
 		return r;
 	pid_t pid = fork();
@@ -192,8 +211,8 @@ static pid_t spawn(struct nl_spawn *s)
 		conduct(line, s, fd[1]);
 	r = -errno;
 	os->close(fd[1]);
-	while (pid > 0 && os->read(fd[0], &none, 1) == -EINTR)
-		;
+	if (pid > 0)
+		await(os, pid, fd[0]);
 	os->close(fd[0]);
 	return pid < 0 ? r : pid;
 }

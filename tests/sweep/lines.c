@@ -47,6 +47,9 @@ const struct line lines[] = {
 	{ .cmd = "nl-fallback [ true0 3 ] [ true0 4 ]", .status = 3, .also = 4 },
 	{ .env = "XDG_CACHE_HOME=/proc/self/cwd/cache", .cmd = "nl-fallback --stale 1d:k echo held", .out = "held\n" },
 	{ .env = "XDG_CACHE_HOME=/proc/self/cwd/cache", .cmd = "nl-timeout 5 nl-fallback --stale 1d:k [ true0 3 ] [ nl-timeout 5 true0 4 ]", .status = 3, .also = 4 },
+	{ .cmd = "nl-pipe echo held '|' cat", .out = "held\n" },
+	{ .cmd = "nl-pipe true0 3 '|' true0", .status = 3 },
+	{ .cmd = "nl-pipe true0 '|' no-such-command", .status = 127 },
 	{ .env = "NL_FUSE=0", .cmd = "nl-timeout 5 nl-retry -n2 -b constant:0 nl-timeout .1 sleep 2", .status = 124 },
 };
 
