@@ -92,8 +92,10 @@ static int body(void *arg)
 	}
 	run.std = std;
 	renew_ids(&run, &ids, &b->q);
-	for (struct nl_svc *s = b->svc; s; s = s->inner)
+	struct nl_svc *s = b->svc;
+	do
 		nl_sink_anew(s->sink);
+	while ((s = s->inner));
 	bool speaks = run.ids && b->svc->layer->opts;   // A plain command's supervisor has nothing to say.
 	if (speaks)
 		nl_run_started(&run, b->svc);

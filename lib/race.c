@@ -57,8 +57,8 @@ static int race_init(struct nl_svc *svc, char ***argv, struct nl_err *err)
 static int prepare(const struct race *r, struct nl_track *c, char **chunks)
 {
 	const struct nl_svc *branch = r->svc.inner;
-	unsigned branches = 0;
-	for (const struct nl_svc *s = branch; s; s = s->next)
+	unsigned branches = 1;
+	for (const struct nl_svc *s = branch; s->next; s = s->next)
 		branches++;
 	unsigned copies = r->hedge.given ? r->hedge.n : 1;
 	if (branches * copies > NL_ARMS)

@@ -524,15 +524,14 @@ random() {
 @test "A race ends alike when it is told to stop" {
 	for sig in TERM INT; do
 		mkdir $sig
-		cd $sig
-		sed "s/^/$sig 1 /" <<-'EOF' | composed $sig:n
+		(cd $sig && sed "s/^/$sig 1 /" <<-'EOF' | composed $sig:n
 			nl-race flaky n hang
 			nl-race [ flaky n hang ] [ false ]
 			nl-race -d 30 [ flaky n hang ] [ flaky n 0 ]
 			nl-retry nl-race [ nl-retry flaky n hang ] [ sleep 60 ]
 			nl-race [ nl-race [ flaky n hang ] [ sleep 60 ] ] [ false ]
 		EOF
-		cd ..
+		)
 	done
 }
 
@@ -564,13 +563,12 @@ random() {
 @test "A fallback ends alike when it is told to stop" {
 	for sig in TERM INT; do
 		mkdir $sig
-		cd $sig
-		sed "s/^/$sig 1 /" <<-'EOF' | composed $sig:n
+		(cd $sig && sed "s/^/$sig 1 /" <<-'EOF' | composed $sig:n
 			nl-fallback [ flaky n hang ] [ flaky n 0 ]
 			nl-fallback [ nl-retry flaky n hang ] [ flaky n 0 ]
 			nl-retry nl-fallback [ flaky n hang ] [ flaky n 0 ]
 		EOF
-		cd ..
+		)
 	done
 }
 
