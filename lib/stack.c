@@ -218,6 +218,10 @@ static struct nl_svc *branches(char **argv, struct line *line)
 	const struct nl_layer *layer = line->at;
 	const char *events = line->events;
 	char **(*next)(char ***, struct line *) = !strcmp(*argv, "[") ? bracket : has_colons(argv) ? between : NULL;
+	if (!next && **argv == '[') {
+		nl_fail(line->err, "'%.60s': a [ stands alone: [ COMMAND ]", *argv);
+		return NULL;
+	}
 	if (!next)
 		return service(argv, line);
 	while (*argv) {

@@ -81,6 +81,7 @@ wrong() {
 	wrong 'missing ]' $F '[' touch ran ']' '[' b
 	wrong '[ ]: a branch without COMMAND' $F '[' touch ran ']' '[' ']'
 	wrong "'b' behind ]: each branch has brackets of its own" $F '[' touch ran ']' b
+	wrong "'[touch': a [ stands alone: [ COMMAND ]" $F '[touch' 'ran]' '[touch' 'ran]'
 	wrong ':::: a branch without COMMAND' $F touch ran :::
 	wrong ':::: a branch without COMMAND' $F touch ran ::: ::: b
 	wrong 'missing COMMAND' $F
