@@ -236,7 +236,7 @@ static struct nl_outcome call(struct nl_run *run, const struct nl_layer *layer, 
 static void open_run(struct nl_run *run, struct nl_signals *signals)
 {
 	static char *env[] = { (char *)"NL_STATE=/state", NULL };
-	*signals = (struct nl_signals){ .fd = -1 };
+	*signals = (struct nl_signals){ .fd = -1, .wanted = ~UINT64_C(0) };
 	*run = (struct nl_run){ .os = &sim_kernel_os, .environ = env, .signals = signals, .tool = "sim", .pid = sim_kernel_os.pid(),
 	                        .horizon = NL_NEVER, .grace = NL_NEVER };
 }

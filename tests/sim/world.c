@@ -364,7 +364,7 @@ struct sim_result sim_world(struct sim_plan *p, struct sim_log *log)
 	static char *no_environ[] = { NULL };
 	char rest[2][NL_REST];
 	struct nl_sink sink = { .type = NL_SINK_FD, .level = NL_INFO, .fd = 2 };
-	struct sim_mind mind = { .signals = { .fd = -1 } };
+	struct sim_mind mind = { .signals = { .fd = -1, .wanted = ~UINT64_C(0) } };
 	size_t n;
 
 	w = (struct world){ .plan = p, .log = log };

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 static char root[64], state[80];
-static struct nl_signals signals = { .fd = -1 };
+static struct nl_signals signals = { .fd = -1, .wanted = ~UINT64_C(0) };
 static struct nl_run run;
 static unsigned ran;
 static int status;                      /* of the command */
