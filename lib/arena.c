@@ -18,6 +18,11 @@ void *nl_arena_get(struct nl_arena *a, size_t n)
 		return NULL;
 	n = (n + ALIGN - 1) & ~(size_t)(ALIGN - 1);
 	struct nl_block *b = a->blocks;
+	if (n <= a->left) {
+		char *p = a->first;
+		a->first += n, a->left -= n, a->used += n;
+		return memset(p, 0, n);
+	}
 	if (!b || b->size - b->used < n) {
 		size_t size = n > BLOCK ? n : BLOCK;
 		b = malloc(sizeof *b + size);
@@ -47,5 +52,5 @@ void nl_arena_free(struct nl_arena *a)
 		free(a->blocks);
 		a->blocks = next;
 	}
-	a->used = 0;
+	a->used = a->left = 0;
 }

@@ -7,8 +7,9 @@
 
 #include <stddef.h>
 
-/* Zero, but for most, is an empty one. */
-struct nl_arena { struct nl_block *blocks; size_t used, most; };
+/* Zero, but for most, is an empty one.  first: memory of the caller's, aligned,
+ * of which so much is left, to be used before any is asked for; or NULL. */
+struct nl_arena { struct nl_block *blocks; size_t used, most; char *first; size_t left; };
 
 /* Zeroed and aligned; NULL: there is no more, or more than `most` was asked for. */
 void *nl_arena_get(struct nl_arena *, size_t);

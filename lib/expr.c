@@ -213,29 +213,39 @@ static const struct nl_expr *read_else(struct nl_expr_parser *p)
 	return !c || c == ')' ? e : no_operator(p, c);
 }
 
-struct nl_expr_tree *nl_expr_parse(const char *text, const struct nl_policies *policies, struct nl_err *err, struct nl_spot *where)
+int nl_expr_read(struct nl_expr_tree *tree, const char *text, const struct nl_policies *policies, struct nl_err *err, struct nl_spot *where)
 {
-	struct nl_expr_tree *tree = calloc(1, sizeof *tree);
 	size_t len = strlen(text);
 	struct nl_expr_parser p = {
 		.in = { .p = text, .end = text + len, .line = text, .number = 1 },
 		.tree = tree, .policies = policies, .err = err, .where = where,
 	};
 	*where = nl_expr_here(&p.in);
-	if (!tree) {
-		nl_fail(err, "out of memory");
-		return NULL;
-	}
 	tree->mem.most = (size_t)32 << 20;
-	if (len > NL_EXPR_LONGEST) {
-		nl_fail(err, "longer than %d bytes", NL_EXPR_LONGEST);
-		nl_expr_free(tree);
-		return NULL;
-	}
+	if (len > NL_EXPR_LONGEST)
+		return nl_fail(err, "longer than %d bytes", NL_EXPR_LONGEST);
 	tree->root = read_else(&p);
 	if (tree->root && nl_expr_peek(&p.in))
 		tree->root = nl_expr_wrong(&p, nl_expr_here(&p.in), "')': there is no ( before it");
-	if (tree->root)
+	return tree->root ? 0 : -1;
+}
+
+void nl_expr_clear(struct nl_expr_tree *tree)
+{
+	for (struct nl_expr_made *m = tree->made; m; m = m->next)
+		if (m->svc->layer->free)
+			m->svc->layer->free(m->svc);
+	tree->made = NULL;
+	nl_arena_free(&tree->mem);
+}
+
+struct nl_expr_tree *nl_expr_parse(const char *text, const struct nl_policies *policies, struct nl_err *err, struct nl_spot *where)
+{
+	struct nl_expr_tree *tree = calloc(1, sizeof *tree);
+	*where = (struct nl_spot){ .line = 1, .col = 1 };
+	if (!tree)
+		nl_fail(err, "out of memory");
+	if (!tree || nl_expr_read(tree, text, policies, err, where) == 0)
 		return tree;
 	nl_expr_free(tree);
 	return NULL;
@@ -243,11 +253,7 @@ struct nl_expr_tree *nl_expr_parse(const char *text, const struct nl_policies *p
 
 void nl_expr_free(struct nl_expr_tree *tree)
 {
-	if (!tree)
-		return;
-	for (struct nl_expr_made *m = tree->made; m; m = m->next)
-		if (m->svc->layer->free)
-			m->svc->layer->free(m->svc);
-	nl_arena_free(&tree->mem);
+	if (tree)
+		nl_expr_clear(tree);
 	free(tree);
 }

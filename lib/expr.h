@@ -53,6 +53,10 @@ struct nl_policies;                     /* policies.h: what @NAMEs mean; NULL: t
 struct nl_expr_tree *nl_expr_parse(const char *text, const struct nl_policies *, struct nl_err *, struct nl_spot *where);
 void nl_expr_free(struct nl_expr_tree *);
 
+/* The same into a tree that is the caller's: zero, but mem.first may be set.  0, -1. */
+int nl_expr_read(struct nl_expr_tree *, const char *text, const struct nl_policies *, struct nl_err *, struct nl_spot *where);
+void nl_expr_clear(struct nl_expr_tree *);
+
 /* The normal form: values as the option tables print them, options in the order
  * of their table, the parentheses that are needed.  Parses to the same tree and
  * the same words.  Always terminated; returns the length that it wanted. */
@@ -65,7 +69,8 @@ const char *nl_spot_text(const struct nl_spot *, char *buf, size_t size);
  * terminal of 80 columns; "" if that text is not at hand. */
 size_t nl_spot_show(const struct nl_spot *, const char *text, const struct nl_policies *, char *buf, size_t size);
 
-/* A command line.  Its words belong to it, to the tree and to the command. */
+/* A command line.  Its words belong to it, to the tree and to the command.
+ * Zero is an empty one; mem.first may be set. */
 struct nl_words {
 	char **v;
 	size_t n, room;

@@ -21,7 +21,7 @@
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 
-enum { ANSWER_MAX = 1 << 28 };
+enum { ANSWER_MAX = 1 << 28, TREE_ROOM = 5 * 1024, WORDS_ROOM = 1024 };        /* rooms: ten layers need no heap */
 
 struct expression {
 	struct nl_svc svc;
@@ -31,8 +31,9 @@ struct expression {
 	char **command;
 	char *state, *events;           /* as words of each layer's own */
 	struct nl_policies *policies;
-	struct nl_expr_tree *tree;
+	struct nl_expr_tree tree;
 	struct nl_words words;
+	_Alignas(16) char tree_room[TREE_ROOM], words_room[WORDS_ROOM];
 };
 
 static const struct nl_opt options[] = {
@@ -82,8 +83,8 @@ static int read_expression(struct expression *x, struct nl_err *err)
 	}
 	if (x->list)
 		return 0;
-	x->tree = nl_expr_parse(x->text, x->policies, &why, &at);
-	return x->tree ? 0 : wrong(x, &at, &why, err);
+	x->tree.mem.first = x->tree_room, x->tree.mem.left = sizeof x->tree_room;
+	return nl_expr_read(&x->tree, x->text, x->policies, &why, &at) == 0 ? 0 : wrong(x, &at, &why, err);
 }
 
 static int expression_init(struct nl_svc *svc, char ***argv, struct nl_err *err)
@@ -125,7 +126,8 @@ static char **expression_expand(struct nl_svc *svc, char **command, struct nl_er
 	struct expression *x = (struct expression *)svc;
 	struct nl_words *w = &x->words;
 	w->state = x->state;
-	if (nl_expr_words(x->tree->root, command, w, err) < 0)
+	w->mem.first = x->words_room, w->mem.left = sizeof x->words_room;
+	if (nl_expr_words(x->tree.root, command, w, err) < 0)
 		return NULL;
 	bool fails = w->n == 2 && !strcmp(w->v[0], "nl-run") && !strcmp(w->v[1], "fail");
 	return fails ? NULL : w->v;
@@ -198,7 +200,7 @@ static bool is_coloured(struct nl_run *run)
 NL_COLD static struct nl_outcome print(const struct expression *x, struct nl_run *run, const struct nl_req *q)
 {
 	struct nl_question question = {
-		.text = x->text, .tree = x->tree, .policies = x->policies, .command = x->command,
+		.text = x->text, .tree = &x->tree, .policies = x->policies, .command = x->command,
 		.state = x->state, .events = x->events, .json = x->json, .colour = is_coloured(run),
 	};
 	struct nl_out o;
@@ -233,7 +235,7 @@ static void expression_free(struct nl_svc *svc)
 {
 	struct expression *x = (struct expression *)svc;
 	nl_words_free(&x->words);
-	nl_expr_free(x->tree);
+	nl_expr_clear(&x->tree);
 	nl_policies_free(x->policies);
 	free(x->state);
 	free(x->events);

@@ -346,12 +346,12 @@ static char *word_of(struct reading *r, const struct nl_opt *o)
 /* The words of the options, before init fills in defaults. */
 static char **words_of(struct reading *r)
 {
-	char **words = nl_expr_get(r->p, (ARGS + 3) * sizeof *words), *tool = nl_expr_get(r->p, 24);
-	size_t n = 0;
+	size_t n = 0, len = strlen(r->layer->name);
+	char **words = nl_expr_get(r->p, (r->n + 3) * sizeof *words), *tool = nl_expr_get(r->p, len + 4);
 	if (!words || !tool)
 		return NULL;
 	memcpy(tool, "nl-", 3);
-	memcpy(tool + 3, r->layer->name, strlen(r->layer->name));
+	memcpy(tool + 3, r->layer->name, len);
 	words[n++] = tool;
 	for (const struct nl_opt *o = NULL; r->n && (o = nl_opt_next(r->layer, o)); )
 		if (nl_opt_given(r->svc, o) && !(words[n++] = word_of(r, o)))
