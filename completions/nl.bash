@@ -10,15 +10,15 @@ _nl() {
 		word=${line%%$'\t'*} line=${line#*$'\t'}
 		takes[${word%=}]=${line%%$'\t'*}
 	done < <("$tool" --complete 2>/dev/null)
-	for ((i = 0; i <= COMP_CWORD; i++)); do         # bash splits at = and :, join again
-		if ((i > 1)) && [[ ${COMP_WORDS[i]} == [=:]* && ${COMP_WORDS[i]} != ::: || ${COMP_WORDS[i - 1]} == [=:] ]]; then
+	for ((i = 0; i <= COMP_CWORD; i++)); do         # bash splits at = : and @, join again
+		if ((i > 1)) && [[ ${COMP_WORDS[i]} == [=:]* && ${COMP_WORDS[i]} != ::: || ${COMP_WORDS[i - 1]} == [=:@] ]]; then
 			w[-1]+=${COMP_WORDS[i]}
 		else
 			w+=("${COMP_WORDS[i]}") at+=("$i")
 		fi
 	done
 	[[ ${tool##*/} == nl-@(race|fallback|pipe) ]] && brackets=1
-	[[ ${tool##*/} == nl-@(timeout|breaker|bulkhead) ]] && operands=1
+	[[ ${tool##*/} == nl-@(timeout|breaker|bulkhead|run) ]] && operands=1
 	last=$((${#w[@]} - 1))
 	for ((i = 1; i < last; i++)); do                # up to the command
 		word=${w[i]}
@@ -64,6 +64,12 @@ _nl() {
 		mapfile -t COMPREPLY < <(compgen -W "${!takes[*]}" -- "$cur")
 	elif ((i == last && operands > 0)); then        # a policy that is there already
 		[[ ${tool##*/} == nl-timeout ]] && return
+		if [[ ${tool##*/} == nl-run ]]; then    # or the beginning of an expression
+			word="$("$tool" --list 2>/dev/null | cut -f1) $("$tool" --complete | grep -v -e ^-)"
+			[[ ${w[last]} == "@$cur" || $cur == @ ]] && word=${word//@/} cur=${cur#@}
+			mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur")
+			return
+		fi
 		mapfile -t COMPREPLY < <(compgen -W "$(nl-ctl list --names "${tool##*nl-}" 2>/dev/null)" -- "$cur")
 	elif declare -F _command_offset >/dev/null; then
 		_command_offset "${at[i]}"
@@ -73,7 +79,7 @@ _nl() {
 		compopt -o default
 	fi
 }
-complete -F _nl nl-retry nl-timeout nl-breaker nl-bulkhead nl-race nl-fallback nl-pipe
+complete -F _nl nl-retry nl-timeout nl-breaker nl-bulkhead nl-race nl-fallback nl-pipe nl-run
 
 # nl-ctl: a command, then policies, kinds or keys of policies.
 _nl_ctl() {

@@ -7,7 +7,7 @@ function __nl_complete
     set -l cur (commandline -ct)
     set -l tool $words[1]
     set -l operands 0
-    string match -qr 'nl-(timeout|breaker|bulkhead)$' -- $tool; and set operands 1
+    string match -qr 'nl-(timeout|breaker|bulkhead|run)$' -- $tool; and set operands 1
     set -l options 1
     set -l table ($tool --complete 2>/dev/null)
     set -l wants # the option that waits for its argument
@@ -61,6 +61,9 @@ function __nl_complete
         string replace -r -- '^(\S+?)=?\t[^\t]*\t' '$1\t' $table
     else if test $operands = 0
         complete -C "$cur"
+    else if string match -qr 'nl-run$' -- $tool
+        $tool --list 2>/dev/null | string replace -r '\t.*' ''
+        string match -v -- '-*' $table
     else if string match -qr 'nl-b[a-z]+$' -- $tool
         nl-ctl list --names (string replace -r '.*nl-' '' -- $tool) 2>/dev/null
     end
@@ -111,4 +114,4 @@ function __nl_ctl
     end 2>/dev/null
 end
 complete -c nl-ctl -f -a '(__nl_ctl)'
-complete -c nl-retry -c nl-timeout -c nl-breaker -c nl-bulkhead -c nl-race -c nl-fallback -c nl-pipe -f -a '(__nl_complete)'
+complete -c nl-retry -c nl-timeout -c nl-breaker -c nl-bulkhead -c nl-race -c nl-fallback -c nl-pipe -c nl-run -f -a '(__nl_complete)'

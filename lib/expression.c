@@ -252,7 +252,7 @@ static size_t more(char *buf, size_t size, bool help)
 		"  retry(5, hold)          a layer: nl-retry, with its options by their long names\n"
 		"  timeout(2s)  breaker(NAME)  bulkhead(NAME)  race(hedge=2)  fallback(stale=1d:KEY)\n"
 		"  pass  fail  @NAME       nothing, failure, a policy of a file\n";
-	static const char layers[] = "retry\nretry(\ntimeout(\nbreaker(\nbulkhead(\nrace(\nfallback(\npass\nfail\n";
+	static const char layers[] = "retry\ntimeout\nbreaker\nbulkhead\nrace\nfallback\npass\nfail\n";
 	return (size_t)snprintf(buf, size, "%s", help ? operators : layers);
 }
 

@@ -477,9 +477,9 @@ options_of() {
 @test "--explain has colour on a terminal, unless NO_COLOR is set" {
 	unset NO_COLOR
 	export TERM=xterm
-	pty nl-run --explain retry c >said
+	pty nl-run --explain retry c >said <<<'exit 0'
 	grep -q $'\e\[2m' said
-	NO_COLOR=1 pty nl-run --explain retry c >said
+	NO_COLOR=1 pty nl-run --explain retry c >said <<<'exit 0'
 	run ! grep -q $'\e' said
 	nl-run --explain retry c >said
 	run ! grep -q $'\e' said

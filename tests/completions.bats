@@ -23,6 +23,8 @@ setup() {
 	nl-breaker db true
 	nl-bulkhead dump true
 	nl-retry --budget ci true
+	echo 'quick = timeout(1s)' >policies
+	export NL_POLICIES=$PWD/policies
 }
 
 ask_bash() {
@@ -122,6 +124,11 @@ table() {
 		'nl-timeout -k 5 -fs INT 5 nlpro' nlprobe \
 		'nl-timeout 5 -- nlpro' nlprobe \
 		'nl-retry nlprobe --atte' '' \
+		'nl-run --' "$(long_options nl-run)" \
+		'nl-run --file here/re' report.json \
+		'nl-run @qui' @quick \
+		'nl-run tim' timeout \
+		'nl-run pass nlpro' nlprobe \
 		'nl-fallback --str' --stream \
 		'nl-fallback nlpro' nlprobe \
 		'nl-pipe --no' --no-pipefail \
