@@ -14,10 +14,9 @@
 #include "policies.h"
 #include "stack.h"
 
-#include <ctype.h>
 #include <string.h>
 
-enum { ARGS = 48, VALUE = 4096 };
+enum { ARGS = 48 };
 
 /* What may be written without its key, first; an operand is none of the options. */
 static const struct kind {
@@ -45,8 +44,6 @@ static const struct { const char *word, *hint; } others[] = {
 	{ "recovery_timeout", "open" }, { "max_concurrent", "max" }, { "size", "max" },
 };
 
-struct arg { struct nl_spot at, value_at; const char *key, *value; };
-
 /* A layer being read. */
 struct reading {
 	struct nl_expr_parser *p;
@@ -55,7 +52,7 @@ struct reading {
 	struct nl_svc *svc;
 	const char *operand;
 	struct nl_spot at, operand_at;
-	struct arg args[ARGS];
+	struct nl_expr_arg args[ARGS];
 	unsigned n;
 };
 
@@ -135,84 +132,8 @@ static int unknown_key(struct reading *r, struct nl_spot at, const char *key)
 	return -1;
 }
 
-/* Quoted text behind an opening quote: '' as it is, in "" a backslash makes " and \ literal. */
-static char *read_quoted(struct nl_expr_parser *p)
-{
-	struct nl_spot at = nl_expr_here(&p->in);
-	char quote = *p->in.p++, *text = nl_expr_get(p, (size_t)(p->in.end - p->in.p) < VALUE ? (size_t)(p->in.end - p->in.p) + 1 : VALUE);
-	size_t n = 0;
-	while (text && p->in.p < p->in.end && *p->in.p != quote && n < VALUE - 1) {
-		bool escapes = quote == '"' && *p->in.p == '\\' && p->in.end - p->in.p > 1 && (p->in.p[1] == '"' || p->in.p[1] == '\\');
-		p->in.p += escapes;
-		text[n++] = *p->in.p++;
-		if (text[n - 1] == '\n')
-			p->in.line = p->in.p, p->in.number++;
-	}
-	if (!text)
-		return NULL;
-	if (p->in.p == p->in.end)
-		return nl_expr_wrong(p, at, "%c: this quote is not closed", quote);
-	if (*p->in.p != quote)
-		return nl_expr_wrong(p, at, "a value of more than %d bytes", VALUE);
-	p->in.p++;
-	return text;
-}
-
-/* Is c, bare, a part of a value or key? */
-static bool is_plain(char c)
-{
-	return (unsigned char)c > ' ' && c != 0x7f && !strchr(",()'\"#+|&=", c);
-}
-
-/* A bare word; equals: = belongs to it. */
-static char *read_bare(struct nl_expr_parser *p, bool equals)
-{
-	const char *from = p->in.p, *q = from;
-	while (q < p->in.end && (is_plain(*q) || (equals && *q == '=')) && !(*q == '\\' && p->in.end - q > 1 && q[1] == '\n'))
-		q++;
-	p->in.p = q;
-	if (q - from >= VALUE)
-		return nl_expr_wrong(p, nl_expr_here(&p->in), "a value of more than %d bytes", VALUE);
-	char *text = nl_arena_text(&p->tree->mem, from, (size_t)(q - from));
-	return text ? text : nl_expr_wrong(p, nl_expr_here(&p->in), "out of memory");
-}
-
-static char *read_value(struct nl_expr_parser *p)
-{
-	char c = nl_expr_peek(&p->in);
-	struct nl_spot at = nl_expr_here(&p->in);
-	if (c == '\'' || c == '"')
-		return read_quoted(p);
-	if (is_plain(c))
-		return read_bare(p, true);
-	if (!c)
-		return nl_expr_wrong(p, at, "it ends where a value is expected");
-	return nl_expr_wrong(p, at, "'%c': a value is expected; one with such characters is quoted", c);
-}
-
-/* [ KEY "=" ] VALUE; key NULL: it has none. */
-static int read_arg(struct nl_expr_parser *p, struct arg *a)
-{
-	*a = (struct arg){ .key = NULL };
-	char c = nl_expr_peek(&p->in);
-	a->at = a->value_at = nl_expr_here(&p->in);
-	if (!is_plain(c)) {
-		a->value = read_value(p);
-	} else {
-		a->value = read_bare(p, false);
-		if (a->value && nl_expr_peek(&p->in) == '=') {
-			p->in.p++;
-			a->key = a->value;
-			(void)nl_expr_peek(&p->in);
-			a->value_at = nl_expr_here(&p->in);
-			a->value = read_value(p);
-		}
-	}
-	return a->value ? 0 : -1;
-}
-
 /* "attempts: 'x': why" and, where the choices are words, the one that was meant. */
-static int wrong_value(struct reading *r, const struct arg *a, const struct nl_opt *o, const struct nl_err *why)
+static int wrong_value(struct reading *r, const struct nl_expr_arg *a, const struct nl_opt *o, const struct nl_err *why)
 {
 	struct nl_near near = nl_near_to(a->value, o->type == NL_BACKOFF ? strcspn(a->value, ":") : strlen(a->value));
 	if (o->type == NL_WORD)
@@ -231,7 +152,7 @@ static int wrong_value(struct reading *r, const struct arg *a, const struct nl_o
 }
 
 /* An argument without a key: a flag, or the first one. */
-static int name_it(struct reading *r, struct arg *a)
+static int name_it(struct reading *r, struct nl_expr_arg *a)
 {
 	const struct nl_layer *layer = r->layer;
 	const struct nl_opt *o = option(layer, a->value, strlen(a->value));
@@ -253,10 +174,10 @@ static int name_it(struct reading *r, struct arg *a)
 static int take_arg(struct reading *r)
 {
 	struct nl_err why;
-	struct arg a;
+	struct nl_expr_arg a;
 	if (r->n == ARGS)
 		return nl_expr_wrong(r->p, nl_expr_here(&r->p->in), "more than %d arguments", ARGS), -1;
-	if (read_arg(r->p, &a) || (!a.key && name_it(r, &a)))
+	if (nl_expr_arg_read(r->p, &a) || (!a.key && name_it(r, &a)))
 		return -1;
 	const struct nl_opt *o = option(r->layer, a.key, strlen(a.key));
 	if (!o)
@@ -329,7 +250,7 @@ static int init(struct reading *r)
 /* "--key=value" */
 static char *word_of(struct reading *r, const struct nl_opt *o)
 {
-	char value[VALUE + 1];
+	char value[NL_EXPR_VALUE + 1];
 	size_t n = o->type == NL_FLAG ? 0 : nl_opt_value(r->svc, o, value, sizeof value), key = strlen(o->name);
 	char *word = nl_expr_get(r->p, key + n + 4);
 	if (!word)
@@ -363,7 +284,7 @@ static char **words_of(struct reading *r)
 static int add_operand(struct reading *r, char **words)
 {
 	const struct nl_opt *o = r->operand ? option(r->layer, r->kind->first, strlen(r->kind->first)) : NULL;
-	char value[VALUE + 1];
+	char value[NL_EXPR_VALUE + 1];
 	size_t n = 0;
 	if (!o)
 		return 0;

@@ -39,6 +39,11 @@ size_t nl_expr_word(const struct nl_expr_text *);
 void *nl_expr_wrong(struct nl_expr_parser *, struct nl_spot, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void *nl_expr_get(struct nl_expr_parser *, size_t);     /* from the tree's arena, or an error */
 
+/* [ KEY "=" ] VALUE: 0, -1.  key NULL: it has none. */
+#define NL_EXPR_VALUE 4096              /* bytes */
+struct nl_expr_arg { struct nl_spot at, value_at; const char *key, *value; };
+int nl_expr_arg_read(struct nl_expr_parser *, struct nl_expr_arg *);
+
 /* LAYER [ "(" ... ")" ], whose name has len characters at p. */
 const struct nl_expr *nl_expr_layer_read(struct nl_expr_parser *, size_t len);
 
