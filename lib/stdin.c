@@ -38,8 +38,8 @@ static bool shared_with_parent(struct nl_run *run, const struct stat *mine)
 {
 	char path[40];
 	struct stat st;
-	if (!nl_proc_is_ours(run->os))
-		return true;                    // Unknown: the safe answer.
+	if (run->mark || !nl_proc_is_ours(run->os))
+		return true;                    // It is our host's own; or unknown: the safe answer.
 	snprintf(path, sizeof path, "/proc/%d/fd/0", (int)user_of_ours(run));
 	return run->os->syscall(SYS_newfstatat, AT_FDCWD, (long)path, (long)&st, 0, 0, 0) == 0
 	       && st.st_dev == mine->st_dev && st.st_ino == mine->st_ino;
@@ -78,7 +78,7 @@ int nl_stdin_open(struct nl_run *run, struct nl_stdin *s, struct nl_req *q, enum
 	if (S_ISREG(st.st_mode)) {
 		s->start = (off_t)run->os->syscall(SYS_lseek, s->fd, 0, SEEK_CUR, 0, 0, 0);
 		s->way = s->start < 0 ? NL_STDIN_AS_IS : NL_STDIN_REWOUND;
-	} else if (mode == NL_STDIN_REPLAY || S_ISSOCK(st.st_mode)) {
+	} else if (mode == NL_STDIN_REPLAY || (S_ISSOCK(st.st_mode) && !run->mark)) {
 		replay(s, q);
 	} else if (S_ISFIFO(st.st_mode)) {
 		if (shared_with_parent(run, &st))

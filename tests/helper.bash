@@ -35,6 +35,11 @@ if [[ -n ${NL_EVENTS_LOG-} ]]; then
 	export NL_EVENTS=$NL_EVENTS_LOG/${BATS_TEST_NUMBER-}.ndjson
 fi
 
+# builtin.bats runs the tests of the programs with these: what bash itself starts is then a builtin.
+if [[ -n ${NL_BUILTIN-} ]]; then
+	enable -f "$NL_BUILTIN" nl-retry nl-timeout nl-breaker nl-bulkhead nl-race nl-fallback nl-run
+fi
+
 # bats calls this at a test's limit, for its pid, and would end its children alone.
 bats_kill_childprocesses_of() {
 	local p

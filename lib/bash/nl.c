@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 /* Of bash's trap.h and common.c. */
-extern int signal_is_hard_ignored(int);
+extern int signal_is_hard_ignored(int), signal_is_trapped(int);
 extern char *this_command_name;
 
 static void say(struct nl_run *run, const char *text, size_t n)
@@ -40,10 +40,19 @@ static int refuse(struct nl_guest *g, const char *tool, const struct nl_err *err
 	return NL_EX_FAIL;
 }
 
-/* bash runs INT's trap, or dies of it, only when its command has died of it. */
+/* Without a trap bash dies of INT only when its command has died of it. */
 static uint64_t not_for_bash(int ws)
 {
-	return WIFSIGNALED(ws) && WTERMSIG(ws) == SIGINT ? 0 : NL_SIGBIT(SIGINT);
+	bool died = WIFSIGNALED(ws) && WTERMSIG(ws) == SIGINT;
+	return died || signal_is_trapped(SIGINT) ? 0 : NL_SIGBIT(SIGINT);
+}
+
+/* Is what was not found a function or a builtin?  One with a slash is neither. */
+static bool is_shells(const char *cmd, char *const *words)
+{
+	while (cmd && *words && strcmp(*words, cmd) != 0)
+		words++;
+	return cmd && *words && (find_function(cmd) || find_shell_builtin(*words));
 }
 
 static int call(struct nl_guest *g, const struct nl_layer *layer, char **argv, uint64_t *forget)
@@ -67,7 +76,7 @@ static int call(struct nl_guest *g, const struct nl_layer *layer, char **argv, u
 		struct nl_outcome o = nl_session_call(&g->run, s);
 		*forget = not_for_bash(o.wstatus);
 		status = nl_code(o.wstatus);
-		if (o.why == NL_NOTRUN && status == NL_EX_NOTFOUND && s->cmd && (find_function(s->cmd) || find_shell_builtin((char *)s->cmd)))
+		if (o.why == NL_NOTRUN && status == NL_EX_NOTFOUND && is_shells(s->cmd, argv))
 			nl_say(&g->run, "'%.60s' is the shell's own: only programs can be wrapped", s->cmd);
 	}
 	nl_session_close(&g->run, &session, s);
