@@ -142,6 +142,8 @@ int nl_proc_tree(const struct nl_os *os, pid_t root, const pid_t *skip, unsigned
 {
 	pid_t kid[512];
 	unsigned n = 0;
+	if (root <= 0)                                  // Nobody's number; the kernel's parent of all is 0.
+		return -ESRCH;
 	for (unsigned at = 0; at <= n; at++) {          // list[at - 1] is looked below; 0 is the root.
 		if (at > 0 && shallow && nl_proc_is_nl(&list[at - 1]))
 			continue;
@@ -149,6 +151,8 @@ int nl_proc_tree(const struct nl_os *os, pid_t root, const pid_t *skip, unsigned
 		if (at == 0 && k < 0)
 			return k;
 		for (int i = 0; i < k && n < max; i++) {
+			if (kid[i] == root)                     // What shows us below ourselves is not to be believed.
+				return -ELOOP;
 			if (at == 0 && (has(skip, skips, kid[i]) || (os->ours && !os->ours(kid[i]))))
 				continue;
 			int r = nl_proc_read(os, kid[i], &list[n]);

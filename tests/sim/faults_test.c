@@ -161,7 +161,8 @@ static _Noreturn void supervise(const struct line *line)
 	struct nl_svc *stack = nl_stack(first, argv + 1, NL_STACK_FUSED, &room, &at, &err);
 	if (!stack)
 		_exit(99);
-	nl_run_open(&run, &signals, &os, environ, "nl-sim");
+	if (nl_run_open(&run, &signals, &os, environ, "nl-sim") < 0)
+		dprintf(2, "nl-sim: cannot block signals\n"), _exit(NL_EX_FAIL);      // As every tool does: what is not set up must not run.
 	run.std = std, run.say = say;
 	nl_fd_tap_init(&std[0], 1, rest[0]);
 	nl_fd_tap_init(&std[1], 2, rest[1]);
