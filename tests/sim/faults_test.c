@@ -162,7 +162,7 @@ static _Noreturn void supervise(const struct line *line)
 	if (!stack)
 		_exit(99);
 	if (nl_run_open(&run, &signals, &os, environ, "nl-sim") < 0)
-		dprintf(2, "nl-sim: cannot block signals\n"), _exit(NL_EX_FAIL);      // As every tool does: what is not set up must not run.
+		say(&run, "nl-sim: cannot block signals\n", 29), _exit(NL_EX_FAIL);    // As every tool does: what is not set up must not run.
 	run.std = std, run.say = say;
 	nl_fd_tap_init(&std[0], 1, rest[0]);
 	nl_fd_tap_init(&std[1], 2, rest[1]);
