@@ -6,6 +6,7 @@
  * builds as if it had been typed.  Left of itself is only a layer that passes
  * the call on; for `fail`, which wraps nothing, one that does not.
  */
+#include "bounds.h"
 #include "event.h"
 #include "io.h"
 #include "opt.h"
@@ -181,12 +182,12 @@ static int list(struct nl_out *o, const struct nl_question *q, struct nl_err *er
 static int unknown(struct nl_out *o, const struct nl_question *q, struct nl_err *err)
 {
 	(void)o, (void)q;
-	return nl_fail(err, "--bounds and --check are not in this version");
+	return nl_fail(err, "--check is not in this version");
 }
 
 static nl_answer *answer_of(const struct expression *x)
 {
-	return x->explain ? nl_explain : x->canonical ? nl_canonical : x->list ? list : unknown;
+	return x->explain ? nl_explain : x->bounds ? nl_bounds_answer : x->canonical ? nl_canonical : x->list ? list : unknown;
 }
 
 static bool is_coloured(struct nl_run *run)

@@ -76,6 +76,9 @@ enum {
 	MUT_EATS_SIGCHLD,               /* that program is not told of a child that ended meanwhile */
 	MUT_HOSTS_HANDLERS,             /* its handlers run in a command before exec, on its memory */
 	MUT_LATE_IS_FINE,               /* a function that returns behind its deadline has not timed out */
+	MUT_GRACE_FORGOTTEN,            /* a bound is exceeded by what a deaf command gets */
+	MUT_SLEEP_OFF_BY_ONE,           /* so it is by the last back-off */
+	MUT_RACE_SUMS,                  /* a bound that nothing reaches: branches at once are taken for one after the other */
 };
 
 #endif
