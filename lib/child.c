@@ -47,22 +47,27 @@ struct child {
 };
 
 /* wait4, and waitid where that fails: a status is never guessed. */
-static void reap(struct child *c)
+enum nl_reaped nl_reap(const struct nl_os *os, pid_t pid, int *ws)
 {
-	const struct nl_os *os = c->run->os;
 	pid_t r = 0;
 	for (int i = 0; i < 3; i++)
-		if ((r = os->wait(c->pid, &c->ws, WNOHANG)) >= 0 || r == -ECHILD)
+		if ((r = os->wait(pid, ws, WNOHANG)) >= 0 || r == -ECHILD)
 			break;
 	siginfo_t si = { 0 };
-	if (r < 0 && os->syscall(SYS_waitid, P_PID, c->pid, (long)&si, WEXITED | WNOHANG, 0, 0) == 0) {
+	if (r < 0 && os->syscall(SYS_waitid, P_PID, pid, (long)&si, WEXITED | WNOHANG, 0, 0) == 0) {
 		r = si.si_pid;
-		c->ws = si.si_code == CLD_EXITED ? NL_EXIT(si.si_status) : si.si_status;
+		*ws = si.si_code == CLD_EXITED ? NL_EXIT(si.si_status) : si.si_status;
 	}
-	if (r == 0)
+	return r == 0 ? NL_REAP_NOT : r < 0 ? NL_REAP_LOST : NL_REAP_DONE;
+}
+
+static void reap(struct child *c)
+{
+	enum nl_reaped r = nl_reap(c->run->os, c->pid, &c->ws);
+	if (r == NL_REAP_NOT)
 		return;
 	c->ended = c->reaped = true;
-	c->known = r == c->pid;
+	c->known = r == NL_REAP_DONE;
 }
 
 /* After SIGCHLD, or when in doubt. */

@@ -20,4 +20,8 @@
  */
 struct nl_outcome nl_child(struct nl_run *, const struct nl_req *q, struct nl_spawn *spec, struct nl_pump *pump);
 
+/* Reaps pid, a child of ours, if it is over; LOST: nobody can say with what status. */
+enum nl_reaped { NL_REAP_NOT, NL_REAP_DONE, NL_REAP_LOST };
+enum nl_reaped nl_reap(const struct nl_os *, pid_t pid, int *ws);
+
 #endif

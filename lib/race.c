@@ -77,6 +77,8 @@ static int prepare(const struct race *r, struct nl_track *c, char **chunks)
 	struct nl_report *reports = nl_reports_new(c->run, c->heat.n);
 	if (!c->arm || !reports || (c->q.io.feed && !*chunks)) {
 		nl_reports_free(c->run, reports, c->heat.n);
+		free(c->arm);
+		c->arm = NULL;                  // clear() has nothing to close.
 		return nl_say(c->run, "out of memory"), -1;
 	}
 	for (unsigned i = 0; i < c->heat.n; i++) {

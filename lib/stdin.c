@@ -34,11 +34,12 @@ static pid_t user_of_ours(struct nl_run *run)
 	return pid;
 }
 
-static bool shared_with_parent(struct nl_run *run, const struct stat *mine)
+static bool shared_with_parent(struct nl_run *run, struct nl_stdin *s, const struct stat *mine)
 {
 	char path[40];
 	struct stat st;
-	if (run->mark || !nl_proc_is_ours(run->os))
+	s->unsure = !run->mark && !nl_proc_is_ours(run->os);
+	if (run->mark || s->unsure)
 		return true;                    // It is our host's own; or unknown: the safe answer.
 	snprintf(path, sizeof path, "/proc/%d/fd/0", (int)user_of_ours(run));
 	return run->os->syscall(SYS_newfstatat, AT_FDCWD, (long)path, (long)&st, 0, 0, 0) == 0
@@ -62,7 +63,7 @@ static void replay(struct nl_stdin *s, struct nl_req *q)
 int nl_stdin_open(struct nl_run *run, struct nl_stdin *s, struct nl_req *q, enum nl_stdin_mode mode, bool again)
 {
 	struct stat st = { 0 };
-	s->way = NL_STDIN_AS_IS, s->fd = q->io.in, s->ours = false;
+	s->way = NL_STDIN_AS_IS, s->fd = q->io.in, s->ours = s->unsure = false;
 	if (mode == NL_STDIN_NULL) {
 		int r = use_null(run, s);
 		q->io.in = s->fd, q->io.feed = NULL;
@@ -81,7 +82,7 @@ int nl_stdin_open(struct nl_run *run, struct nl_stdin *s, struct nl_req *q, enum
 	} else if (mode == NL_STDIN_REPLAY || (S_ISSOCK(st.st_mode) && !run->mark)) {
 		replay(s, q);
 	} else if (S_ISFIFO(st.st_mode)) {
-		if (shared_with_parent(run, &st))
+		if (shared_with_parent(run, s, &st))
 			s->way = NL_STDIN_GUARDED;
 		else
 			replay(s, q);
@@ -117,6 +118,8 @@ int nl_stdin_split(struct nl_run *run, struct nl_stdin *s, struct nl_req *q, enu
 		else
 			s->way = NL_STDIN_REOPENED, run->os->close(r);
 	} else if (s->way == NL_STDIN_GUARDED || tty) {
+		if (s->unsure)
+			nl_say(run, "stdin: whose it is, too, cannot be known: the branches read nothing (--stdin=replay would let them)");
 		s->way = NL_STDIN_AS_IS;
 		r = use_null(run, s);
 		q->io.in = s->fd;

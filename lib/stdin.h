@@ -13,6 +13,7 @@ struct nl_stdin {
 	enum { NL_STDIN_AS_IS, NL_STDIN_REWOUND, NL_STDIN_REPLAYED, NL_STDIN_GUARDED, NL_STDIN_REOPENED } way;
 	int fd;                         /* what attempts inherit */
 	bool ours;                      /* fd is to be closed */
+	bool unsure;                    /* /proc does not tell who else reads it */
 	off_t start;                    /* a file's offset at the start */
 	struct nl_feed feed;
 	struct nl_front { bool ended; int queued; ssize_t n; char bytes[4096]; } front;

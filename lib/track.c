@@ -8,6 +8,7 @@
  */
 #include "track.h"
 
+#include "child.h"
 #include "mut.h"
 #include "proc.h"
 #include "racetell.h"
@@ -85,8 +86,9 @@ static void collect(struct nl_track *c, nl_time now)
 				over(c, i, nl_branch_ended(&c->arm[i], ws), now), ended++;
 	for (unsigned i = 0; i < c->heat.n; i++) {
 		struct nl_branch *b = &c->arm[i];
-		if (b->pid && (pid < 0 || c->strayed) && os->peek(b->pid) == -ECHILD)
-			over(c, i, nl_branch_ended(b, NL_EXIT(NL_EX_FAIL)), now), ended++;
+		enum nl_reaped r = b->pid && (pid < 0 || c->strayed) ? nl_reap(os, b->pid, &ws) : NL_REAP_NOT;
+		if (r != NL_REAP_NOT)
+			over(c, i, nl_branch_ended(b, r == NL_REAP_DONE ? ws : NL_EXIT(NL_EX_FAIL)), now), ended++;
 		orphaned |= b->remains;
 	}
 	c->strayed = false;
@@ -377,11 +379,11 @@ void nl_track_run(struct nl_track *c)
 		nl_time now = nl_now(c->run);
 		collect(c, now);
 		keep_limit(c, now);
-		if (!c->decided)
+		while (!c->decided) {           // One that could not be started is a reason to start the next.
 			c->step = nl_heat_next(&c->heat, now);
-		if (c->step.start && !c->decided) {
+			if (!c->step.start)
+				break;
 			start_due(c, now);
-			c->step.start = 0;
 		}
 		decide(c, now);
 		keep_order(c, now);

@@ -11,13 +11,13 @@ unsigned nl_tree_list(struct nl_tree *t, bool shallow, struct nl_proc list[NL_TR
 {
 	unsigned k = 0;
 	int n = -1;
-	if (t->blind)
-		return 0;
+	if (t->blind || t->root != t->os->pid())
+		return 0;                       // Below anybody else, 0 above all, is what is not ours.
 	for (int i = 0; i < 3 && n < 0; i++)
 		n = nl_proc_tree(t->os, t->root, t->skip, t->skips, shallow, list, NL_TREE_MAX);
 	t->blind = n < 0;
 	for (int i = 0; i < n; i++) {
-		if (t->group && list[i].pgrp != t->group)
+		if ((t->group && list[i].pgrp != t->group) || list[i].pid <= 1 || list[i].pid == t->root)
 			continue;
 		list[k++] = list[i];
 	}

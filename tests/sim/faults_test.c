@@ -50,10 +50,14 @@ static const struct line {
 	{ { "nl-retry", "-n3", "-bc:0", "sh", "-c", "cat; exit $((3 - NL_ATTEMPT))" }, .in = "fed\n", .out = "fed\nfed\nfed\n", .also = 2 },
 	{ { "nl-retry", "-n2", "-bc:0", "nl-timeout", "5", "sh", "-c", "exit 3" }, .status = 3, .events = true },
 	{ { "nl-timeout", ".12", "nl-retry", "-n3", "-bc:0", "nl-timeout", ".05", "sleep", "1" }, .status = 124, .events = true },
+	{ { "nl-timeout", "9", "nl-race", "-dinf", "false", ":::", "echo", "held" }, .out = "held\n", .also = 1, .held = true },
+	{ { "nl-timeout", "9", "nl-race", "-k.05", "echo", "held", ":::", "sleep", "1" }, .out = "held\n" },
+	{ { "nl-timeout", "9", "nl-race", "--quorum=2", "cat", ":::", "cat" }, .in = "fed\n", .out = "fed\n" },
+	{ { "nl-timeout", ".1", "nl-race", "sleep", "1", ":::", "sleep", "1" }, .status = 124, .events = true },
 };
 
 #define KINDS(X) \
-	X(int, random, (void *b, size_t n), (b, n)) X(pid_t, spawn, (struct nl_spawn *s), (s)) \
+	X(int, random, (void *b, size_t n), (b, n)) X(pid_t, branch, (int (*b)(void *), void *a), (b, a)) X(pid_t, spawn, (struct nl_spawn *s), (s)) \
 	X(pid_t, wait, (pid_t p, int *ws, int o), (p, ws, o)) X(int, peek, (pid_t p), (p)) \
 	X(int, sigwait, (uint64_t s, siginfo_t *i, nl_time t), (s, i, t)) X(int, mask, (uint64_t s, uint64_t *o), (s, o)) \
 	X(int, action, (int s, int a, int *o), (s, a, o)) X(int, kill, (pid_t p, int s), (p, s)) \
