@@ -79,7 +79,7 @@ env = NL_ROOT='$(CURDIR)' NL_BIN='$(CURDIR)/$O/bin' NL_AID='$(CURDIR)/$O/aid' NL
 	PATH='$(CURDIR)/$O/bin:$(CURDIR)/$O/aid':"$$PATH"
 
 .PHONY: all lib bin guest aid unit benches check check-all check-valgrind check-install coverage lint lint-files bench \
-	bench-gate profile model sweep sim storm lin mutants fuzz json-diff coreutils-suite install uninstall dist clean musl-deps FORCE
+	bench-gate profile model sweep sim laws storm lin mutants fuzz json-diff coreutils-suite install uninstall dist clean musl-deps FORCE
 .PRECIOUS: $O/obj/%.o
 .DELETE_ON_ERROR:
 
@@ -174,6 +174,9 @@ sweep: bin aid
 	@$(env) sweep
 sim: unit
 	SIM_STEPS=$(or $(STEPS),10000000) $O/unit/system_test
+laws: unit bin aid
+	SIM_CASES=$(or $(CASES),1000000) $O/unit/laws_test
+	@LAWS=2000 tests/run-suite -b $(VARIANT) laws
 storm: bin aid
 	@$(env) nice storm -k $(or $(KILLS),100000) -s $(or $(SEED),1)
 lin: aid

@@ -12,7 +12,7 @@
 #include "run.h"
 #include "sim.h"
 
-#define SIM_PROCS 64
+#define SIM_PROCS 1024
 #define SIM_PID 100                     /* of the first process */
 #define SIM_COMMAND 1000                /* of the first command */
 

@@ -349,10 +349,11 @@ static struct nl_svc *stack_of(const struct sim_plan *p, struct nl_room *room)
 	const struct nl_layer *at;
 	struct nl_err err = { "no such tool" };
 	struct nl_svc *s = NULL;
+	char **line = p->line ? p->line : (char **)p->argv;
 	room->used = 0;
 	for (unsigned i = 0; tools[i] && !s; i++)
-		if (!strcmp(p->argv[0] + 3, tools[i]->name))
-			s = nl_stack(tools[i], (char **)p->argv + 1, NL_STACK_FUSED, room, &at, &err);
+		if (!strcmp(line[0] + 3, tools[i]->name))
+			s = nl_stack(tools[i], line + 1, NL_STACK_FUSED, room, &at, &err);
 	if (!s)
 		sim_bail_out(err.msg);
 	return s;
