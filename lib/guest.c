@@ -156,8 +156,7 @@ static pid_t guest_spawn(struct nl_spawn *s)
 	struct nl_guest *g = host;
 	s->replace = false;                     // Its place is the host's.
 	s->error = 0;
-	if (!MUTANT(HOSTS_HANDLERS))
-		s->dfl |= g->caught;            // Between vfork and exec a handler would run on the host's memory.
+	s->dfl |= g->caught;            // Between vfork and exec a handler would run on the host's memory.
 	pid_t pid = g->body ? spawn_body(s) : nl_os_linux.spawn(s);
 	started(pid);
 	return pid;

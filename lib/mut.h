@@ -74,7 +74,6 @@ enum {
 	MUT_LOSER_DELIVERED,            /* the output of an arm that lost is delivered */
 	MUT_KILLS_STRANGERS,            /* a stop kills children of the program that embeds us */
 	MUT_EATS_SIGCHLD,               /* that program is not told of a child that ended meanwhile */
-	MUT_HOSTS_HANDLERS,             /* its handlers run in a command before exec, on its memory */
 	MUT_LATE_IS_FINE,               /* a function that returns behind its deadline has not timed out */
 	MUT_GRACE_FORGOTTEN,            /* a bound is exceeded by what a deaf command gets */
 	MUT_SLEEP_OFF_BY_ONE,           /* so it is by the last back-off */

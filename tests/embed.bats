@@ -10,9 +10,9 @@ load victim
 
 setup_file() {
 	export BATS_TEST_TIMEOUT=60 DEST=$BATS_FILE_TMPDIR/dest
-	local variant=${NL_BIN%/bin}
+	local variant=${NL_AID%/aid}
 
-	unset MAKEFLAGS MAKELEVEL MAKEOVERRIDES VARIANT
+	unset MAKEFLAGS MAKELEVEL MAKEOVERRIDES VARIANT CC FLAGS LINK PIPE O
 	make -s -C "$NL_ROOT" VARIANT="${variant##*/}" install DESTDIR="$DEST" PREFIX=/opt/x 3>&-
 }
 

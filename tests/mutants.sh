@@ -72,6 +72,9 @@ table() {
 	LOSER_DELIVERED     bats race.bats 'its output alone is written'
 	LOST_UNMEASURED     bats race.bats 'as long as so many of the earlier calls'
 	LAST_SPEAKS         bats fallback.bats 'status is that of the first that ran'
+	KILLS_STRANGERS     bats embed.bats 'no child of the program'
+	EATS_SIGCHLD        bats embed.bats 'it gets its SIGCHLD'
+	LATE_IS_FINE        bats embed.bats 'behind its deadline has timed out'
 	EOF
 }
 
@@ -95,6 +98,9 @@ build() {
 		fi
 		$CC $FLAGS -o "$d/bin/$p" "$o" $objects "$O/libninelives.a" $libs $LINK || return
 	done
+	case $2 in
+	*embed.bats*) $CC $FLAGS -o "$d/bin/host" "$O/obj/tests/aid/host.o" "$d"/*.o "$O/libninelives.a" $LINK || return ;;
+	esac
 	for c in tests/sim/*_test.c tests/unit/*_test.c; do
 		p=$(basename "$c" .c)
 		case "$2 " in *"@/$p "* | "${p%_test} ") ;; *) continue ;; esac
