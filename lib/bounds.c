@@ -115,8 +115,7 @@ static bool has_gaps(const struct nl_term *t)
 	return false;
 }
 
-/* How many attempts can begin within a time; 0: no end of them. */
-static uint64_t startable(const struct nl_term *t, nl_time within)
+uint64_t nl_bounds_startable(const struct nl_term *t, nl_time within)
 {
 	uint64_t n = nl_term_num(t, "attempts", 3), low = 1, high = n ? n : (uint64_t)1 << 40;
 	if (within == NL_NEVER || nl_bounds_least_slept(t, high) < within)
@@ -166,7 +165,7 @@ static struct nl_bound end_of_retry(struct walk *w, const struct nl_term *t, nl_
 	bool again = goes_on(t, t->inner);
 	struct limit until = first(deadline, (struct limit){ plus_time(from, all.at), all.kills });
 	bool anew = begins_anew(w, t, first(all, each));
-	uint64_t n = !again ? 1 : anew ? 0 : startable(t, deadline.at < all.at ? deadline.at : all.at);
+	uint64_t n = !again ? 1 : anew ? 0 : nl_bounds_startable(t, deadline.at < all.at ? deadline.at : all.at);
 	nl_time begin = from;
 	if (n == 0 && until.at == NL_NEVER)
 		return infinite(t->e);
@@ -324,9 +323,9 @@ static uint64_t attempts_of(struct walk *w, const struct nl_term *t, struct limi
 	if (!goes_on(t, t->inner))
 		return 1;
 	if (!begins_anew(w, t, first(all, each)))
-		return startable(t, all.at);
+		return nl_bounds_startable(t, all.at);
 	if (all.at == NL_NEVER || n == 0)
-		return n && all.at == NL_NEVER ? 0 : startable(t, all.at);
+		return n && all.at == NL_NEVER ? 0 : nl_bounds_startable(t, all.at);
 	w->loose |= has_gaps(t);
 	return n * ((uint64_t)(all.at - 1) / (uint64_t)reset + 1);      // As often as a long attempt begins the count anew.
 }
@@ -474,7 +473,7 @@ static struct dead dead(struct walk *w, const struct nl_term *t, struct limit wi
 		if (nl_term_class(t, (struct nl_outcome){ d.status, NL_RAN }) != NL_CLASS_FAILURE)
 			return d;
 		w->loose |= all.at < NL_NEVER && has_gaps(t->inner);
-		uint64_t n = startable(t, all.at);
+		uint64_t n = nl_bounds_startable(t, all.at);
 		d.runs = n ? times(d.runs, n < NL_NEVER ? (int64_t)n : NL_NEVER, t->e) : d.runs.n ? infinite(t->e) : d.runs;
 		return d;
 	case NL_TERM_FALLBACK: case NL_TERM_RACE:

@@ -30,7 +30,10 @@ struct nl_bounds {
 /* -1 with err: it is too deep to be computed. */
 int nl_bounds_of(const struct nl_term *, struct nl_bounds *, struct nl_err *);
 
-/* Of a retry: the least and the most that the back-offs before attempt n (from 1) can come to. */
+/* Of a retry: how many attempts can begin within a time, 0: no end of them. */
+uint64_t nl_bounds_startable(const struct nl_term *, nl_time within);
+
+/* The least and the most that the back-offs before attempt n (from 1) can come to. */
 nl_time nl_bounds_least_slept(const struct nl_term *, uint64_t n);
 nl_time nl_bounds_most_slept(const struct nl_term *, uint64_t n);
 

@@ -14,7 +14,7 @@ static void put_by(struct nl_out *o, const struct nl_bound *b)
 	if (!b->by)
 		n = snprintf(text, sizeof text, "inf by the command");
 	else {
-		const char *what = b->by->svc ? b->by->svc->layer->name : b->by->op == NL_EXPR_ELSE ? "|" : "&";
+		const char *what = b->by->svc ? b->by->svc->layer->name : b->by->op == NL_EXPR_ELSE ? "fallback" : "race";
 		if (b->by->at.file)
 			n = snprintf(text, sizeof text, "inf by %s@%.300s:%u:%u", what, b->by->at.file, b->by->at.line, b->by->at.col);
 		else if (b->by->at.line > 1)

@@ -116,8 +116,9 @@ static uint64_t given(const struct breaker *b)
 }
 
 /* Flags, live values and defaults, as the circuit takes them. */
-static struct nl_circuit_cfg config(const struct breaker *b)
+struct nl_circuit_cfg nl_breaker_config(const struct nl_svc *svc)
 {
+	const struct breaker *b = (const struct breaker *)svc;
 	bool slow = b->slow.given && b->slow.ns && b->slow.ns != NL_NEVER, windowed = b->rate.given || slow;
 	double factor = b->open_factor.given ? b->open_factor.x : 1;
 	struct nl_circuit_cfg cfg = {
@@ -171,7 +172,7 @@ static void configure(struct call *c)
 {
 	c->conf = *c->b;
 	nl_live_apply(&c->rec, &c->conf.svc);
-	c->cfg = config(&c->conf);
+	c->cfg = nl_breaker_config(&c->conf.svc);
 	c->of.gen = c->b->svc.pin ? 0 : c->rec.head.cfg;
 }
 
@@ -183,7 +184,7 @@ static void step(struct call *c, const struct nl_circuit_input *in)
 /* On record is what the line says: what was set is there too, so people see both. */
 static int store(struct call *c)
 {
-	struct nl_circuit_cfg used = circuit(c)->cfg, line = config(c->b);
+	struct nl_circuit_cfg used = circuit(c)->cfg, line = nl_breaker_config(&c->b->svc);
 	line.shape = used.shape, line.semantics = used.semantics;
 	circuit(c)->cfg = line;
 	int r = nl_state_write(&c->state, &c->rec);

@@ -191,6 +191,9 @@ void nl_circuit_cause(const struct nl_circuit *, char *buf, size_t size);
 void nl_circuit_evidence(const struct nl_circuit_err[NL_CIRCUIT_ERRS], char *buf, size_t size);
 void nl_circuit_why(const struct nl_circuit *, char *buf, size_t size);
 
+/* What an instance of nl-breaker asks for (breaker.c). */
+struct nl_circuit_cfg nl_breaker_config(const struct nl_svc *);
+
 /* Range check of a body: nl_kind's check. */
 int nl_circuit_sane(struct nl_circuit *, nl_time now);  /* 0 fine, 1 a clock was put right, -1 cannot be */
 

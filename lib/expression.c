@@ -7,6 +7,7 @@
  * the call on; for `fail`, which wraps nothing, one that does not.
  */
 #include "bounds.h"
+#include "check.h"
 #include "event.h"
 #include "io.h"
 #include "opt.h"
@@ -26,7 +27,7 @@ enum { ANSWER_MAX = 1 << 28, TREE_ROOM = 5 * 1024, WORDS_ROOM = 1024 };        /
 
 struct expression {
 	struct nl_svc svc;
-	bool explain, bounds, check, canonical, list, json;
+	bool explain, bounds, check, canonical, list, json, once;
 	const char *file;
 	const char *text;
 	char **command;
@@ -41,6 +42,7 @@ static const struct nl_opt options[] = {
 	NL_OPT(0, "explain", struct expression, explain, NULL, "print who wraps whom, and the command line that does the same", NULL),
 	NL_OPT(0, "bounds", struct expression, bounds, NULL, "print the worst case: attempts, time, load", NULL),
 	NL_OPT(0, "check", struct expression, check, NULL, "print what is unwise about it", NULL),
+	NL_OPT(0, "not-idempotent", struct expression, once, NULL, "for --check: COMMAND must not be done twice", NULL),
 	NL_OPT(0, "canonical", struct expression, canonical, NULL, "print its normal form", NULL),
 	NL_OPT(0, "list", struct expression, list, NULL, "print the policies that have names", NULL),
 	NL_OPT(0, "json", struct expression, json, NULL, "print that as JSON", NULL),
@@ -99,6 +101,8 @@ static int expression_init(struct nl_svc *svc, char ***argv, struct nl_err *err)
 		return nl_fail(err, "--explain, --bounds, --check, --canonical, --list: one at a time");
 	if (x->json && !questions)
 		return nl_fail(err, "--json: only with --explain, --bounds, --check, --canonical or --list");
+	if (x->once && !x->check)
+		return nl_fail(err, "--not-idempotent: only with --check");
 	svc->prints = questions;
 	if (!**argv && !x->list)
 		return nl_fail(err, "missing EXPR, such as 'retry(3) + timeout(2s)' (try --help)");
@@ -179,15 +183,9 @@ static int list(struct nl_out *o, const struct nl_question *q, struct nl_err *er
 	return 0;
 }
 
-static int unknown(struct nl_out *o, const struct nl_question *q, struct nl_err *err)
-{
-	(void)o, (void)q;
-	return nl_fail(err, "--check is not in this version");
-}
-
 static nl_answer *answer_of(const struct expression *x)
 {
-	return x->explain ? nl_explain : x->bounds ? nl_bounds_answer : x->canonical ? nl_canonical : x->list ? list : unknown;
+	return x->explain ? nl_explain : x->bounds ? nl_bounds_answer : x->canonical ? nl_canonical : x->list ? list : nl_check_answer;
 }
 
 static bool is_coloured(struct nl_run *run)
@@ -202,7 +200,7 @@ NL_COLD static struct nl_outcome print(const struct expression *x, struct nl_run
 {
 	struct nl_question question = {
 		.text = x->text, .tree = &x->tree, .policies = x->policies, .command = x->command,
-		.state = x->state, .events = x->events, .json = x->json, .colour = is_coloured(run),
+		.state = x->state, .events = x->events, .json = x->json, .once = x->once, .colour = is_coloured(run),
 	};
 	struct nl_out o;
 	struct nl_err err;

@@ -74,7 +74,7 @@ static void put_quoted(struct nl_out *o, const char *text, size_t max)
 
 static void put_key(struct nl_out *o, const char *key)
 {
-	if (o->n > 0 && !memchr("{[:", o->buf[o->n - 1], 3))
+	if (o->n > 0 && !memchr("{[:\n", o->buf[o->n - 1], 4))
 		nl_out_bytes(o, ",", 1);
 	if (!key)
 		return;

@@ -14,7 +14,7 @@ struct nl_out { char *buf; size_t n, room, max; bool lost; };
 void nl_out_init(struct nl_out *, size_t max);
 void nl_out_free(struct nl_out *);
 
-/* Each puts a value, behind a comma where there is one before.  key: NULL in an
+/* Each puts a value, behind a comma where there is one before on its line.  key: NULL in an
  * array.  Text of users is escaped as in events: no control reaches a terminal. */
 void nl_out_begin(struct nl_out *, const char *key, char bracket);      /* '{' or '[' */
 void nl_out_end(struct nl_out *, char bracket);                         /* '}' or ']' */

@@ -15,6 +15,7 @@ struct nl_question {
 	const struct nl_policies *policies;
 	char **command;                 /* NULL at its end; COMMAND stands for one that was not given */
 	char *state, *events;           /* --state=DIR, --events=SPEC: as of struct nl_words */
+	bool once;                      /* --check: the command must not be done twice */
 	bool json;
 	bool colour;                    /* for a terminal */
 };

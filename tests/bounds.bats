@@ -3,6 +3,7 @@
 #
 # nl-run(1), BOUNDS: what each layer does to each figure.  That no run exceeds
 # them, and that each is reached, is for tests/sim/bounds_test.c.
+# shellcheck disable=SC2154  # set by run
 bats_require_minimum_version 1.5.0
 load helper
 
