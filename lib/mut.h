@@ -60,6 +60,9 @@ enum {
 	MUT_AND_BINDS_LESS,             /* + binds tighter than &, as in other languages */
 	MUT_RIGHT_ASSOC,                /* operators associate to the right */
 	MUT_DISTRIBUTES_WRONG,          /* (A | B) + C: C is in the last branch alone */
+	MUT_INNER_LIMIT_WINS,           /* of two limits the inner one counts, not the tighter */
+	MUT_ONE_MORE,                   /* a retry makes one attempt more than it says: retry(1) is not pass */
+	MUT_FAIL_SPEAKS,                /* when all branches failed, one that ran nothing gives the status */
 	MUT_PIPE_ORPHANS,               /* a stage outlives a pipeline that is killed */
 	MUT_PIPE_MASK,                  /* a stage starts with signals blocked */
 	MUT_PIPE_ENOUGH,                /* a producer fails when its consumer has had enough */

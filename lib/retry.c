@@ -334,7 +334,7 @@ NL_COLD static void tell_exhausted(struct call *c, struct nl_outcome o, const ch
 /* After a failure that may be retried: the reason against it, or NULL. */
 static const char *reason_against(struct call *c)
 {
-	if (c->r->attempts.n && c->k >= c->r->attempts.n)
+	if (c->r->attempts.n && c->k >= c->r->attempts.n + MUTANT(ONE_MORE))
 		return "max_attempts";
 	const char *why = nl_stdin_spent(c->run, &c->in);
 	if (why && !strcmp(why, "spool"))

@@ -4,6 +4,7 @@
  * events.  All judge by the wait status, which is all that an outer process
  * sees; a fused layer must not know more.
  */
+#include "mut.h"
 #include "nl.h"
 #include "parse.h"
 
@@ -93,5 +94,7 @@ const char *nl_err_name(struct nl_outcome o, char buf[24])
 unsigned nl_outcome_rank(struct nl_outcome o)
 {
 	int code = nl_code(o.wstatus);
+	if (MUTANT(FAIL_SPEAKS))
+		return 0;
 	return code == NL_EX_REJECTED ? 2 : code >= NL_EX_FAIL && code <= NL_EX_NOTFOUND ? 1 : 0;
 }

@@ -102,7 +102,7 @@ static nl_time narrow(const struct timeout *t, struct nl_run *run, struct nl_req
 	}
 	if (mine.sig)
 		q->stop.dfl |= NL_SIGBIT(mine.sig);     // POSIX: an ignored signal would not stop it.
-	if (mine.at < q->limit.at)
+	if (mine.at < q->limit.at || MUTANT(INNER_LIMIT_WINS))
 		q->limit = mine;
 	return mine.at;
 }

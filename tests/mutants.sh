@@ -40,9 +40,12 @@ table() {
 	NO_GROWTH           bats simulate.bats 'open times grow by factor'
 	MIN_UNCLAMPED       @/circuit_test
 	HALF_BATCH          @/circuit_libs_test
-	AND_BINDS_LESS      @/expr_test
+	AND_BINDS_LESS      laws
 	RIGHT_ASSOC         @/expr_test
-	DISTRIBUTES_WRONG   @/expr_test
+	DISTRIBUTES_WRONG   laws
+	INNER_LIMIT_WINS    laws
+	ONE_MORE            laws
+	FAIL_SPEAKS         laws
 	PIPE_ORPHANS        bats pipe.bats 'nl-pipe is killed, so are the stages'
 	PIPE_MASK           bats pipe.bats 'Each stage starts as nl-pipe was'
 	PIPE_ENOUGH         bats pipe.bats 'died of SIGPIPE has not failed'
@@ -108,7 +111,7 @@ build() {
 	done
 }
 
-# bats FILE NAME, sweep ARG..., policy, system: on the programs in $at.
+# bats FILE NAME, sweep ARG..., policy, laws, system: on the programs in $at.
 bats() {
 	env --default-signal setsid bats -f "$2" "tests/$1" </dev/null
 }
@@ -117,6 +120,9 @@ sweep() {
 }
 policy() {
 	SIM_SEED=1 SIM_CASES=20000 "$at/policy_test"
+}
+laws() {
+	SIM_SEED=1 SIM_CASES=10000 "$at/laws_test"
 }
 system() {
 	SIM_SEED=1 SIM_STEPS=20000000 "$at/system_test"

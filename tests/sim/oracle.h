@@ -21,7 +21,7 @@ struct sim_term {
 };
 
 /* How it ends.  cut: a limit around it has passed. */
-struct sim_end_of { int ws; nl_time at; bool cut; };
+struct sim_fate { int ws; nl_time at; bool cut; };
 
 struct sim_oracle {
 	struct sim_cmd (*script)(const struct sim_plan *, unsigned leaf, unsigned run);
@@ -30,8 +30,9 @@ struct sim_oracle {
 	unsigned runs;
 	char out[4096];
 	size_t outs;
+	bool tie;                       /* an answer came in the moment of a limit: status 124, but it may have been given */
 };
-struct sim_end_of sim_mean(struct sim_oracle *, const struct sim_term *);
+struct sim_fate sim_mean(struct sim_oracle *, const struct sim_term *);
 unsigned sim_width(const struct sim_term *);    /* commands in its line */
 
 /* Where random terms come from and live. */

@@ -59,8 +59,8 @@ struct sim_plan {
 	bool heard;                     /* events are written */
 	/* What the leaves do, counted from left to right, at their runs from 0; NULL: all as sim_cmd says. */
 	struct sim_cmd (*script)(const struct sim_plan *, unsigned leaf, unsigned run);
-	char **line;                    /* the line, if it is not argv */
-	char *argv[SIM_DEPTH * 32];     /* argv[0] is the outermost tool */
+	char **line;                    /* argv[0] is the outermost tool; NULL: argv */
+	char *argv[SIM_DEPTH * 32];
 	char text[2048];
 };
 

@@ -20,7 +20,6 @@ static char stacks[SIM_PROCS][SIM_STACK] __attribute__((aligned(64)));
 
 static struct turns {
 	const struct sim_plan *plan;
-	struct sim_mind *mind;          /* of the process that runs */
 	nl_time now;
 	unsigned n, self;               /* processes; the one that runs */
 	bool told;                      /* the stop signal was delivered */
@@ -39,6 +38,11 @@ nl_time sim_now(void)
 pid_t sim_pid(void)
 {
 	return SIM_PID + (pid_t)w.self;
+}
+
+pid_t sim_ppid(void)
+{
+	return w.self ? SIM_PID + (pid_t)sim_me()->parent : 1;
 }
 
 void sim_bail_out(const char *why)
@@ -68,9 +72,12 @@ static void end_proc(unsigned i, int ws)
 	p->cmd.alive = p->cmd.there = false;
 	sim_desk_drop(&p->cmd.out);
 	sim_desk_clear(&p->desk);
-	for (unsigned k = i + 1; k < w.n; k++)
-		if (procs[k].parent == i && procs[k].lives)
-			end_proc(k, SIGKILL);
+	for (unsigned k = 1; k < w.n; k++)
+		if (procs[k].parent == i && procs[k].there) {
+			if (procs[k].lives)
+				end_proc(k, SIGKILL);
+			procs[k].there = false;
+		}
 	procs[p->parent].pending |= NL_SIGBIT(SIGCHLD);
 }
 
@@ -132,8 +139,6 @@ static void turn_to(unsigned i)
 	struct sim_proc *from = sim_me();
 	if (i == w.self)
 		return;
-	from->mind = *w.mind;
-	*w.mind = procs[i].mind;
 	w.self = i;
 	sim_switch(&from->ctx, procs[i].ctx);
 }
@@ -176,11 +181,11 @@ int sim_take(uint64_t set)
 	return 0;
 }
 
-static _Noreturn void leave(int ws)
+/* Never comes back: nobody turns to a dead process. */
+static void leave(int ws)
 {
 	end_proc(w.self, ws);
 	pass_on();
-	sim_bail_out("a dead process runs");
 }
 
 static void branch_entry(void)
@@ -191,12 +196,15 @@ static void branch_entry(void)
 
 pid_t sim_branch(int (*body)(void *), void *arg)
 {
-	if (w.n == SIM_PROCS)
+	unsigned i = 1;
+	while (i < w.n && (procs[i].lives || procs[i].there))
+		i++;
+	if (i == SIM_PROCS)
 		sim_bail_out("too many processes");
-	unsigned i = w.n++;
+	w.n = i == w.n ? i + 1 : w.n;
 	struct sim_proc *p = &procs[i];
 	*p = (struct sim_proc){ .lives = true, .there = true, .parent = w.self, .depth = sim_me()->depth + 1, .body = body, .arg = arg,
-	                    .until = NL_NEVER, .mind = *w.mind };
+	                    .until = NL_NEVER };
 	sim_desk_copy(&p->desk, &sim_me()->desk);
 	p->ctx = sim_fiber(stacks[i], branch_entry);
 	sim_me()->until = w.now;                  // It goes first, and we go on when it waits.
@@ -254,9 +262,9 @@ bool sim_all_reaped(void)
 	return true;
 }
 
-void sim_turns_init(const struct sim_plan *p, struct sim_mind *mind)
+void sim_turns_init(const struct sim_plan *p)
 {
-	w = (struct turns){ .plan = p, .mind = mind, .n = 1 };
+	w = (struct turns){ .plan = p, .n = 1 };
 	procs[0] = (struct sim_proc){ .lives = true, .there = true, .until = NL_NEVER };
 	sim_desk_init(&procs[0].desk);
 }

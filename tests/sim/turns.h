@@ -12,12 +12,9 @@
 #include "run.h"
 #include "sim.h"
 
-#define SIM_PROCS 1024
+#define SIM_PROCS 64
 #define SIM_PID 100                     /* of the first process */
 #define SIM_COMMAND 1000                /* of the first command */
-
-/* What struct nl_run points to: each process's own. */
-struct sim_mind { struct nl_run run; struct nl_signals signals; struct nl_ids ids; struct nl_fd_tap std[2]; };
 
 struct sim_command {
 	struct sim_cmd is;
@@ -37,7 +34,6 @@ struct sim_proc {
 	int ws;
 	int (*body)(void *);
 	void *arg;
-	struct sim_mind mind;           /* while another runs */
 	struct sim_desk desk;
 	uint64_t pending;               /* signals */
 	bool polled;                    /* the next sigwait belongs to a poll */
@@ -50,11 +46,12 @@ struct sim_proc {
 	struct sim_command cmd;
 };
 
-/* Forgets all; the first process runs, and mind is what it thinks with. */
-void sim_turns_init(const struct sim_plan *, struct sim_mind *);
+/* Forgets all; the first process runs. */
+void sim_turns_init(const struct sim_plan *);
 nl_time sim_now(void);
 struct sim_proc *sim_me(void);
 pid_t sim_pid(void);
+pid_t sim_ppid(void);
 
 /* A process that runs body and exits with what that returns: its pid. */
 pid_t sim_branch(int (*body)(void *), void *arg);

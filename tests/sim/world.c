@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -88,10 +87,11 @@ static struct nl_outcome leaf_call(struct nl_svc *svc, struct nl_run *run, struc
 		sim_wait(~NL_SIGBIT(SIGCHLD), NULL, 0, beat < next ? beat : next);
 		int sig = sim_take(~NL_SIGBIT(SIGCHLD));
 		if (sig && nl_stops_work(sig)) {
+			const struct nl_order *order = nl_ordered(run);
 			nl_told(run, sig, sim_now());
 			if (o.why == NL_RAN)
 				o.why = nl_why_told(run), kill_at = nl_after(sim_now(), q.stop.grace);
-			sim_strike(c, sig);
+			sim_strike(c, order ? order->sig : sig);
 		} else if (sim_now() >= c->ends) {
 			break;
 		} else if (sim_now() >= at && o.why != NL_RAN) {
@@ -300,11 +300,12 @@ static int os_fcntl(int fd, int op, long arg)
 static long os_syscall(long nr, long a, long b, long c, long d, long e, long f)
 {
 	struct sim_desk *desk = &sim_me()->desk;
-	(void)e, (void)f;
+	(void)d, (void)e, (void)f;
 	switch (nr) {
+	case SYS_getppid: return sim_ppid();
 	case SYS_pipe2: return sim_desk_pipe(desk, (int *)a);
-	case SYS_mmap: return (long)mmap(NULL, (size_t)b, (int)c, (int)d, -1, 0);
-	case SYS_munmap: return munmap((void *)a, (size_t)b);
+	case SYS_mmap: return (long)calloc(1, (size_t)b);        // All is shared here.
+	case SYS_munmap: free((void *)a); return 0;
 	case SYS_memfd_create: return sim_desk_open(desk, SIM_SPOOL);
 	case SYS_ftruncate: return sim_desk_cut(desk, (int)a);
 	case SYS_signalfd4: return sim_desk_open(desk, SIM_SIGNALS);
@@ -343,17 +344,16 @@ static void furnish(struct nl_svc *s, struct nl_sink *sink)
 	}
 }
 
-static struct nl_svc *stack_of(const struct sim_plan *p, struct nl_room *room)
+static struct nl_svc *stack_of(struct sim_plan *p, struct nl_room *room)
 {
-	static const struct nl_layer *const tools[] = { &nl_retry, &nl_timeout, &nl_fallback, NULL };
+	char **argv = p->line ? p->line : p->argv;
 	const struct nl_layer *at;
 	struct nl_err err = { "no such tool" };
 	struct nl_svc *s = NULL;
-	char **line = p->line ? p->line : (char **)p->argv;
 	room->used = 0;
-	for (unsigned i = 0; tools[i] && !s; i++)
-		if (!strcmp(line[0] + 3, tools[i]->name))
-			s = nl_stack(tools[i], line + 1, NL_STACK_FUSED, room, &at, &err);
+	for (size_t i = 0; nl_layers[i] && !s; i++)
+		if (!strcmp(argv[0] + 3, nl_layers[i]->name))
+			s = nl_stack(nl_layers[i], argv + 1, NL_STACK_FUSED, room, &at, &err);
 	if (!s)
 		sim_bail_out(err.msg);
 	return s;
@@ -365,23 +365,25 @@ struct sim_result sim_world(struct sim_plan *p, struct sim_log *log)
 	static char *no_environ[] = { NULL };
 	char rest[2][NL_REST];
 	struct nl_sink sink = { .type = NL_SINK_FD, .level = NL_INFO, .fd = 2 };
-	struct sim_mind mind = { .signals = { .fd = -1, .wanted = ~UINT64_C(0) } };
+	struct nl_signals signals = { .fd = -1, .wanted = ~UINT64_C(0) };
+	struct nl_fd_tap std[2];
+	struct nl_ids ids;
 	size_t n;
 
 	w = (struct world){ .plan = p, .log = log };
-	sim_turns_init(p, &mind);
+	sim_turns_init(p);
 	log->n = log->requests = log->retries = 0, log->wrong = NULL;
-	mind.run = (struct nl_run){ .os = &os, .environ = no_environ, .pid = SIM_PID, .horizon = p->horizon,
-	                            .signals = &mind.signals, .std = mind.std, .tool = "nl-sim" };
-	nl_fd_tap_init(&mind.std[0], 1, rest[0]);
-	nl_fd_tap_init(&mind.std[1], 2, rest[1]);
+	struct nl_run run = { .os = &os, .environ = no_environ, .pid = SIM_PID, .horizon = p->horizon, .signals = &signals,
+	                      .std = std, .tool = "nl-sim" };
+	nl_fd_tap_init(&std[0], 1, rest[0]);
+	nl_fd_tap_init(&std[1], 2, rest[1]);
 	struct nl_svc *stack = stack_of(p, &room);
 	furnish(stack, p->heard ? &sink : NULL);
 	if (p->heard) {
-		nl_ids_open(&mind.run, &mind.ids);
-		mind.run.ids = &mind.ids;
+		nl_ids_open(&run, &ids);
+		run.ids = &ids;
 	}
-	struct nl_outcome o = nl_do(stack, &mind.run, (struct nl_req){
+	struct nl_outcome o = nl_do(stack, &run, (struct nl_req){
 		.limit = { .at = NL_NEVER }, .stop = { .grace = NL_NEVER }, .prev = -1 });
 	nl_stack_free(stack, &room);
 	if (!sim_all_reaped())
@@ -389,8 +391,8 @@ struct sim_result sim_world(struct sim_plan *p, struct sim_log *log)
 	const char *out = sim_desk_out(&n);
 	log->outs = n < sizeof log->out ? n : sizeof log->out;
 	memcpy(log->out, out, log->outs);
-	if (mind.signals.fd >= 0)
-		sim_desk_close(&sim_me()->desk, mind.signals.fd);
+	if (signals.fd >= 0)
+		sim_desk_close(&sim_me()->desk, signals.fd);
 	if (sim_desk_things() != 3)
 		wrong("a descriptor is left open");
 	return (struct sim_result){ .ws = o.wstatus, .at = sim_now(), .runs = w.runs, .sleeps = w.sleeps };
