@@ -89,3 +89,10 @@ hedged_then_fallback message_producer reliable_read retry_fast sensible_defaults
 		line_of "$p" | tr ' ' '\n' | awk -v p="$p" '$0 == "nl-breaker" { on = 1 } on && $0 == p { n++; on = 0 } END { exit n > 1 }'
 	done
 }
+
+@test "nl-run --check finds nothing unwise in any policy" {
+	for p in $(names); do
+		run -0 nl-run -f "$policies" --check "@$p"
+		[ -z "$output" ]
+	done
+}
