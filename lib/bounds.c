@@ -70,6 +70,19 @@ static struct limit first(struct limit outer, struct limit mine)
 	return mine.at < outer.at ? mine : outer;
 }
 
+/* A limit that counts from a moment up to `from`, as one that does not. */
+static struct limit absolute(struct walk *w, struct limit deadline, nl_time from, struct limit within)
+{
+	nl_time at = plus_time(from, within.at);
+	if (at < deadline.at)
+		return (struct limit){ at, within.kills };
+	if (within.at < deadline.at && deadline.kills && !within.kills) {
+		deadline.kills = false;         // It may pass just before.
+		w->loose = true;
+	}
+	return deadline;
+}
+
 static bool kills(const struct nl_term *t)
 {
 	const struct nl_sig *sig = t->svc ? nl_opt_field(t->svc, "signal", NL_SIGNAL) : NULL;
@@ -107,12 +120,36 @@ static bool goes_on(const struct nl_term *t, const struct nl_term *inner)
 /* Is there a back-off in it that luck cannot make 0? */
 static bool has_gaps(const struct nl_term *t)
 {
-	if (t->kind == NL_TERM_RETRY && nl_term_num(t, "attempts", 3) != 1 && nl_bounds_least_slept(t, 2) > 0)
+	unsigned n = t->kind == NL_TERM_RETRY ? nl_term_num(t, "attempts", 3) : 1;
+	if (n != 1 && nl_bounds_least_slept(t, n && n < 64 ? n : 64) > 0)
 		return true;
 	for (const struct nl_term *i = t->inner; i; i = i->next)
 		if (has_gaps(i))
 			return true;
 	return false;
+}
+
+static bool has_race(const struct nl_term *t)
+{
+	bool found = t->kind == NL_TERM_RACE;
+	for (const struct nl_term *i = t->inner; i && !found; i = i->next)
+		found = has_race(i);
+	return found;
+}
+
+/* Does the next arm wait for one to fail? */
+static bool is_staggered(const struct nl_term *t)
+{
+	const struct nl_delay *d = t->svc ? nl_opt_field(t->svc, "delay", NL_DELAY) : NULL;
+	return d && (d->ns || d->ppm);
+}
+
+static bool has_staggered(const struct nl_term *t)
+{
+	bool found = t->kind == NL_TERM_RACE && is_staggered(t);
+	for (const struct nl_term *i = t->inner; i && !found; i = i->next)
+		found = has_staggered(i);
+	return found;
 }
 
 uint64_t nl_bounds_startable(const struct nl_term *t, nl_time within)
@@ -132,15 +169,17 @@ uint64_t nl_bounds_startable(const struct nl_term *t, nl_time within)
 
 static struct nl_bound end(struct walk *, const struct nl_term *, nl_time from, struct limit deadline, struct limit within);
 
-static struct nl_bound end_of_command(const struct nl_term *t, nl_time from, struct limit deadline, struct limit within)
+static struct nl_bound end_of_command(struct walk *w, const struct nl_term *t, nl_time from, struct limit deadline, struct limit within)
 {
 	nl_time grace = MUTANT(GRACE_FORGOTTEN) ? 0 : t->grace, by_deadline = deadline.kills ? 0 : grace, by_limit = within.kills ? 0 : grace;
 	nl_time at = plus_time(from, within.at);
 	if (at == NL_NEVER && deadline.at == NL_NEVER)
 		return infinite(NULL);
 	nl_time last = at < deadline.at ? plus_time(at, by_limit) : plus_time(deadline.at, by_deadline);
-	if (at >= deadline.at && within.at < deadline.at && by_limit > by_deadline)
-		last = plus_time(deadline.at, by_limit);        // Begun so that its own limit passes just before.
+	if (at >= deadline.at && within.at < deadline.at && by_limit > by_deadline) {
+		last = plus_time(deadline.at, by_limit);        // Begun so that its own limit passes just before, if it can be.
+		w->loose = true;
+	}
 	return last == NL_NEVER ? infinite(t->grace_by) : finite(last);
 }
 
@@ -163,15 +202,17 @@ static struct nl_bound end_of_retry(struct walk *w, const struct nl_term *t, nl_
 {
 	struct limit all = first(within, limit_of(t, "total")), each = limit_of(t, "per-attempt");
 	bool again = goes_on(t, t->inner);
-	struct limit until = first(deadline, (struct limit){ plus_time(from, all.at), all.kills });
+	struct limit until = absolute(w, deadline, from, all);
 	bool anew = begins_anew(w, t, first(all, each));
 	uint64_t n = !again ? 1 : anew ? 0 : nl_bounds_startable(t, deadline.at < all.at ? deadline.at : all.at);
 	nl_time begin = from;
 	if (n == 0 && until.at == NL_NEVER)
 		return infinite(t->e);
+	if (n == 1)
+		return hooks(w, end(w, t->inner, from, deadline, first(all, each)), t, "on-giveup", 1);
 	if (n == 0) {
 		begin = NL_NEVER;
-	} else if (n > 1) {
+	} else {
 		struct nl_bound one = end(w, t->inner, 0, never, first(all, each));
 		struct nl_bound before = plus(times(one, (int64_t)(n - 1), t->e), finite(nl_bounds_most_slept(t, n)), t->e);
 		before = hooks(w, before, t, "on-retry", n - 1);
@@ -179,18 +220,18 @@ static struct nl_bound end_of_retry(struct walk *w, const struct nl_term *t, nl_
 			return before;
 		begin = plus_time(from, before.n);
 	}
-	if (again && n != 1)
+	if (again)
 		w->loose |= nl_term_has_sets(t) || (until.at < NL_NEVER && has_gaps(t->inner)) || (anew && has_gaps(t));
 	return hooks(w, end(w, t->inner, begin, until, each), t, "on-giveup", 1);
 }
 
 static struct nl_bound end_of_fallback(struct walk *w, const struct nl_term *t, nl_time from, struct limit deadline, struct limit within)
 {
-	struct limit until = first(deadline, (struct limit){ plus_time(from, within.at), within.kills });
-	struct nl_bound last = finite(from);
+	struct limit until = absolute(w, deadline, from, within);
+	struct nl_bound last = finite(from < until.at ? from : until.at);
 	nl_time begin = from;
 	for (const struct nl_term *i = t->inner; i; i = i->next) {
-		struct nl_bound e = end(w, i, begin, until, never);
+		struct nl_bound e = i == t->inner ? end(w, i, from, deadline, within) : end(w, i, begin, until, never);
 		last = e.n >= last.n ? e : last;
 		if (!i->next || !goes_on(t, i) || last.n == NL_NEVER)
 			return last;
@@ -204,13 +245,16 @@ static struct nl_bound end_of_fallback(struct walk *w, const struct nl_term *t, 
 struct arm { const struct nl_term *t; nl_time from, to; struct nl_bound end; };
 
 /* The next starts when one fails, or after the delay.  How many there are. */
-static unsigned run_arms(struct walk *w, const struct nl_term *t, nl_time from, struct limit until, struct arm arm[64])
+static unsigned run_arms(struct walk *w, const struct nl_term *t, nl_time from, struct limit deadline, struct limit within, struct arm arm[64])
 {
+	struct limit until = absolute(w, deadline, from, within);
 	const struct nl_delay *d = t->svc ? nl_opt_field(t->svc, "delay", NL_DELAY) : NULL;
 	nl_time delay = !d || !d->given ? 0 : d->ppm ? NL_NEVER : d->ns, now = from;
 	unsigned n = nl_term_arms(t) < 64 ? nl_term_arms(t) : 64, quorum = nl_term_num(t, "quorum", 1), spent = 0;
 	const struct nl_term *branch = t->inner;
 	w->loose |= (d && d->ppm) || (quorum > 1 && delay);
+	for (const struct nl_term *i = t->inner; i; i = i->next)
+		w->loose |= delay && until.at < NL_NEVER && has_gaps(i);
 	for (unsigned i = 0; i < n; i++) {
 		if (i >= quorum && delay) {
 			nl_time next = plus_time(now, delay), ended = NL_NEVER;
@@ -225,11 +269,9 @@ static unsigned run_arms(struct walk *w, const struct nl_term *t, nl_time from, 
 			}
 			spent += ended <= next;
 			now = ended < next ? ended : next;
-			if (now >= until.at && from < until.at)
-				return i;
 		}
 		arm[i].t = branch, arm[i].from = now;
-		arm[i].end = end(w, branch, now, until, never), arm[i].to = arm[i].end.n;
+		arm[i].end = now == from ? end(w, branch, from, deadline, within) : end(w, branch, now, until, never), arm[i].to = arm[i].end.n;
 		branch = branch->next ? branch->next : t->inner;
 	}
 	return n;
@@ -237,10 +279,10 @@ static unsigned run_arms(struct walk *w, const struct nl_term *t, nl_time from, 
 
 static struct nl_bound end_of_race(struct walk *w, const struct nl_term *t, nl_time from, struct limit deadline, struct limit within)
 {
-	struct limit until = first(deadline, (struct limit){ plus_time(from, within.at), within.kills });
+	struct limit until = absolute(w, deadline, from, within);
 	struct arm arm[64];
-	unsigned n = run_arms(w, t, from, until, arm);
-	struct nl_bound last = finite(from);
+	unsigned n = run_arms(w, t, from, deadline, within, arm);
+	struct nl_bound last = finite(from < until.at ? from : until.at);
 	for (unsigned i = 0; i < n; i++) {
 		if (MUTANT(RACE_SUMS))
 			last = i ? plus(last, arm[i].end, t->e) : arm[i].end;
@@ -260,11 +302,12 @@ static nl_time wait_of(const struct nl_term *t)
 
 static struct nl_bound end_of_gate(struct walk *w, const struct nl_term *t, nl_time from, struct limit deadline, struct limit within)
 {
-	struct limit until = first(deadline, (struct limit){ plus_time(from, within.at), within.kills });
+	struct limit until = absolute(w, deadline, from, within);
 	nl_time begin = plus_time(from, wait_of(t));
 	if (begin == NL_NEVER && until.at == NL_NEVER)
 		return infinite(t->e);
-	return hooks(w, end(w, t->inner, begin, until, never), t, "on-change", 2);
+	struct nl_bound e = begin == from ? end(w, t->inner, from, deadline, within) : end(w, t->inner, begin, until, never);
+	return hooks(w, e, t, "on-change", 2);
 }
 
 /* When a call ends at the latest. */
@@ -274,7 +317,7 @@ static struct nl_bound end(struct walk *w, const struct nl_term *t, nl_time from
 		return finite(0);
 	switch (t->kind) {
 	case NL_TERM_COMMAND:
-		return end_of_command(t, from, deadline, within);
+		return end_of_command(w, t, from, deadline, within);
 	case NL_TERM_FAIL:
 		return finite(from < deadline.at ? from : deadline.at);
 	case NL_TERM_TIMEOUT:
@@ -352,7 +395,8 @@ static struct nl_bound of_branches(struct walk *w, figure *f, const struct nl_te
 		all = plus(all, times(f(w, i, within), copies, t->e), t->e);
 		if (t->kind == NL_TERM_FALLBACK && i->next && !goes_on(t, i))
 			break;
-		w->loose |= i->next && (nl_term_has_sets(t) || (within.at < NL_NEVER && t->kind == NL_TERM_FALLBACK && has_gaps(i)));
+		w->loose |= i->next && nl_term_has_sets(t);
+		w->loose |= within.at < NL_NEVER && has_gaps(i) && (t->kind == NL_TERM_FALLBACK ? i->next != NULL : is_staggered(t));
 	}
 	if (t->kind == NL_TERM_RACE && nl_term_num(t, "quorum", 1) > 1 && t->svc)
 		w->loose = true;
@@ -372,14 +416,6 @@ static struct nl_bound runs(struct walk *w, const struct nl_term *t, struct limi
 	case NL_TERM_BREAKER: case NL_TERM_BULKHEAD: return runs(w, t->inner, within);
 	}
 	return finite(0);
-}
-
-static bool has_race(const struct nl_term *t)
-{
-	bool found = t->kind == NL_TERM_RACE;
-	for (const struct nl_term *i = t->inner; i && !found; i = i->next)
-		found = has_race(i);
-	return found;
 }
 
 static struct nl_bound sleeps_of_retry(struct walk *w, const struct nl_term *t, struct limit within)
@@ -441,9 +477,13 @@ static struct nl_bound at_once(struct walk *w, const struct nl_term *t, struct l
 		}
 		return most;
 	}
-	unsigned n = run_arms(w, t, 0, within, arm);
+	unsigned n = run_arms(w, t, 0, never, within, arm);
+	for (const struct nl_term *i = t->inner; i; i = i->next)
+		w->loose |= (is_staggered(t) && (has_race(i) || has_gaps(i))) || (n > 1 && has_staggered(i));   // It may be that it sleeps then, or that of its own arms some are gone.
 	for (unsigned i = 0; i < n; i++) {
 		struct nl_bound all = finite(0);
+		if (arm[i].from >= within.at)
+			break;                  // It begins for one that has failed.
 		for (unsigned k = 0; k <= i || (k < n && arm[k].from == arm[i].from); k++)
 			if (arm[k].to > arm[i].from)
 				all = plus(all, at_once(w, arm[k].t, left(within, arm[k].from, never)), t->e);
@@ -487,7 +527,7 @@ static struct dead dead(struct walk *w, const struct nl_term *t, struct limit wi
 				d.status = one.status;
 				break;
 			}
-			w->loose |= within.at < NL_NEVER && has_gaps(i);
+			w->loose |= within.at < NL_NEVER && has_gaps(i) && (t->kind == NL_TERM_FALLBACK || is_staggered(t));
 		}
 		w->loose |= t->kind == NL_TERM_RACE && nl_term_num(t, "quorum", 1) > 1;
 		return d;

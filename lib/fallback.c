@@ -154,7 +154,8 @@ static const char *reason_against(struct call *c, const struct nl_svc *b, struct
 	const char *why = nl_stdin_spent(c->run, &c->in);
 	if (why && !strcmp(why, "spool"))
 		nl_degraded(c->run, c->of, "spool", "the input could not be kept for another branch");
-	return why ? why : c->now >= c->run->horizon ? "deadline" : NULL;
+	bool late = c->now >= c->run->horizon || c->now >= nl_limit(&c->q).at;          // It passed while the branch was being stopped.
+	return why ? why : late ? "deadline" : NULL;
 }
 
 /* Runs branches until the outcome is final.  *why: the word for it. */

@@ -114,7 +114,7 @@ static void put_backoff(struct text *t, const struct nl_backoff *b)
 	puts_to(t, nl_backoff_name(b->kind));
 	puts_to(t, ":");
 	put_span(t, b->base);
-	if (b->kind == NL_CONSTANT)
+	if (b->kind == NL_CONSTANT && b->cap == (b->base > 60 * NL_SEC ? b->base : 60 * NL_SEC))     // Jitter may make use of another.
 		return;
 	puts_to(t, "..");
 	put_span(t, b->cap);

@@ -183,6 +183,11 @@ wrong() {
 	done
 }
 
+@test "It tries none when that limit has passed while a branch was being stopped" {
+	run -124 nl-timeout 0.3 nl-fallback '[' nl-timeout -k 0.5 0.1 sh -c 'trap "" TERM; while :; do sleep 0.1; done' ']' '[' touch ran ']'
+	[ ! -e ran ]
+}
+
 @test "A policy of its own for each branch, and breakers count what they see" {
 	export NL_STATE=$PWD/state
 	mkdir -m 700 state
