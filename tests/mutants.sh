@@ -78,6 +78,9 @@ table() {
 	KILLS_STRANGERS     bats embed.bats 'no child of the program'
 	EATS_SIGCHLD        bats embed.bats 'it gets its SIGCHLD'
 	LATE_IS_FINE        bats embed.bats 'behind its deadline has timed out'
+	GRACE_FORGOTTEN     bats bounds.bats .
+	SLEEP_OFF_BY_ONE    bats bounds.bats .
+	RACE_SUMS           bats bounds.bats .
 	EOF
 }
 
