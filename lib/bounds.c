@@ -23,6 +23,7 @@
 #include "mut.h"
 #include "opt.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum { EVALUATIONS = 1 << 20 };
@@ -256,6 +257,7 @@ static unsigned run_arms(struct walk *w, const struct nl_term *t, nl_time from, 
 	for (const struct nl_term *i = t->inner; i; i = i->next)
 		w->loose |= delay && until.at < NL_NEVER && has_gaps(i);
 	for (unsigned i = 0; i < n; i++) {
+		assert(branch);                 // A race has a branch at least.
 		if (i >= quorum && delay) {
 			nl_time next = plus_time(now, delay), ended = NL_NEVER;
 			unsigned before = 0;
@@ -313,6 +315,7 @@ static struct nl_bound end_of_gate(struct walk *w, const struct nl_term *t, nl_t
 /* When a call ends at the latest. */
 static struct nl_bound end(struct walk *w, const struct nl_term *t, nl_time from, struct limit deadline, struct limit within)
 {
+	assert(t);                              // A term wraps something, if but the command.
 	if (w->evaluations++ >= EVALUATIONS)
 		return finite(0);
 	switch (t->kind) {
