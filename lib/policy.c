@@ -63,7 +63,7 @@ struct nl_policy *nl_policy_open(const char *expr, struct nl_err *err)
 {
 	static char sample[] = "true";
 	static char *const words[] = { sample, NULL };
-	struct nl_err none;
+	struct nl_err none = { "" };
 	err = err ? err : &none;
 	err->msg[0] = '\0';
 	if (getauxval(AT_SECURE)) {             // The environment would say where state and events are.

@@ -166,7 +166,7 @@ int main(int argc, char **argv)
 		return 125;
 	if (stop && pthread_create(&thread, NULL, stopper, (void *)stop))
 		return 125;
-	for (int i = 0; i <= twice; i++) {
+	for (int i = 0, rounds = twice ? 2 : 1; i < rounds; i++) {
 		struct nl_result o;
 		look(before, sizeof before);
 		int r = fn ? nl_policy_call(policy, "function", function, NULL, where, &o) : nl_policy_run(policy, argv + optind + 1, &o);
