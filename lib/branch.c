@@ -74,6 +74,7 @@ static int body(void *arg)
 	struct nl_ids ids;
 	char rest[2][NL_REST];
 
+	os->mask(~UINT64_C(0), NULL);           // musl's fork restores what it has failed to read.
 	os->prctl(PR_SET_PDEATHSIG, SIGTERM);
 	pid_t parent = (pid_t)os->syscall(SYS_getppid, 0, 0, 0, 0, 0, 0);
 	if (parent > 0 && parent != b->report->order.from)
@@ -127,6 +128,7 @@ int nl_branch_start(struct nl_branch *b, int in, struct nl_tap *err)
 	b->report->order.from = run->pid;
 	b->told = 0, b->kill_at = NL_NEVER;
 	pid_t pid = run->os->branch(body, b);
+	run->os->mask(~UINT64_C(0), NULL);      // See body().
 	nl_pump_started(run, &b->pump);
 	if (pid < 0)
 		nl_pump_close(run, &b->pump);

@@ -38,7 +38,9 @@ static bool shared_with_parent(struct nl_run *run, struct nl_stdin *s, const str
 {
 	char path[40];
 	struct stat st;
-	s->unsure = !run->mark && !nl_proc_is_ours(run->os);
+	s->unsure = !run->mark;
+	for (int i = 0; i < 3 && s->unsure; i++)
+		s->unsure = !nl_proc_is_ours(run->os);
 	if (run->mark || s->unsure)
 		return true;                    // It is our host's own; or unknown: the safe answer.
 	snprintf(path, sizeof path, "/proc/%d/fd/0", (int)user_of_ours(run));
@@ -118,8 +120,10 @@ int nl_stdin_split(struct nl_run *run, struct nl_stdin *s, struct nl_req *q, enu
 		else
 			s->way = NL_STDIN_REOPENED, run->os->close(r);
 	} else if (s->way == NL_STDIN_GUARDED || tty) {
-		if (s->unsure)
-			nl_say(run, "stdin: whose it is, too, cannot be known: the branches read nothing (--stdin=replay would let them)");
+		if (s->unsure) {                // Who took nothing for its input might succeed on it.
+			nl_say(run, "stdin: who else reads it cannot be known without /proc: say --stdin=replay, inherit or null");
+			return -EIO;
+		}
 		s->way = NL_STDIN_AS_IS;
 		r = use_null(run, s);
 		q->io.in = s->fd;

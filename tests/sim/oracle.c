@@ -55,7 +55,7 @@ static struct sim_fate mean(struct sim_oracle *o, const struct sim_term *e, cons
 	}
 	if (e->op == SIM_ELSE && a.ws) {
 		o->outs = mark;
-		if (a.cut || a.ws == NL_EXIT(125) || a.ws == 13)
+		if (a.cut || a.ws == NL_EXIT(125) || a.ws == 13 || a.at >= limit)
 			return a;
 		b = mean(o, e->b, in, right, a.at, limit);
 		o->outs = b.ws ? mark : o->outs;

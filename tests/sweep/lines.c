@@ -50,6 +50,9 @@ const struct line lines[] = {
 	{ .cmd = "nl-pipe echo held '|' cat", .out = "held\n" },
 	{ .cmd = "nl-pipe true0 3 '|' true0", .status = 3 },
 	{ .cmd = "nl-pipe true0 '|' no-such-command", .status = 127 },
+	{ .cmd = "nl-run 'timeout(5s) & retry(2, backoff=const:0) | pass' true0 3", .status = 3 },
+	{ .env = "NL_FUSE=0", .cmd = "nl-race [ nl-timeout 5 echo held ] [ nl-timeout .1 sleep 2 ]", .out = "held\n", .also = 124 },
+	{ .env = "NL_FUSE=0", .cmd = "nl-fallback [ nl-timeout .1 sleep 2 ] [ nl-retry -n1 echo held ]", .out = "held\n" },
 	{ .env = "NL_FUSE=0", .cmd = "nl-timeout 5 nl-retry -n2 -b constant:0 nl-timeout .1 sleep 2", .status = 124 },
 };
 
