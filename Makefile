@@ -54,7 +54,7 @@ guests := build/pic/libninelives.a $(if $(bash_h),build/pic/nl.so)
 
 # Sources are what is there.  In unit and sim a *_test.c is a program, and the rest is linked to each of them.
 O := build/$(VARIANT)
-lib_c := $(wildcard lib/*.c)
+lib_c := $(wildcard lib/*.c lib/observe/*.c)
 bin_c := $(filter-out $(if $(pipe_from),,bin/nl-pipe.c),$(wildcard bin/*.c))
 aid_c := $(wildcard tests/aid/*.c)
 sweep_c := $(wildcard tests/sweep/*.c)
@@ -146,7 +146,7 @@ $O/%: $O/obj/tests/%.o $(libs)
 	$(link)
 $O/unit/%: $O/obj/tests/sim/%.o $(libs)
 	$(link)
-build/fuzz/%: tests/fuzz/%.c $(lib_c) $(wildcard lib/*.h) | build/include/jsmn.h
+build/fuzz/%: tests/fuzz/%.c $(lib_c) $(wildcard lib/*.h lib/observe/*.h) | build/include/jsmn.h
 	$(call run,LD,$@) mkdir -p $@.corpus && $(CLANG) $(std) -g -O1 -fsanitize=fuzzer,address,undefined -o $@ $< $(lib_c)
 -include $(patsubst %.c,$O/obj/%.d,$(lib_c) lib/bash/nl.c $(bin_c) $(aid_c) $(unit_c) $(fake_c) $(sweep_c) $(storm_c) $(lin_c) $(bench_c))
 
@@ -192,7 +192,7 @@ fuzz: $(fuzz_c:tests/%.c=build/%)
 	@for f in $^; do $$f -max_total_time=$(FUZZ_TIME) -verbosity=0 -artifact_prefix=$$f- $$f.corpus $$(case $$f in *json*) echo tests/fuzz/json;; *expr*) echo tests/fuzz/expr;; esac) || exit; done
 
 # Lint: a stamp per file, so that only what changed is read again.  Silent when all is well.
-lint_c := $(wildcard bin/*.c lib/*.c tests/*/*.c examples/*.c)
+lint_c := $(wildcard bin/*.c lib/*.c lib/observe/*.c tests/*/*.c examples/*.c)
 lint_sh := .ci/run tests/run-suite $(wildcard lib/*.sh examples/*.sh examples/*/*.sh tests/*.sh tests/*.bats tests/*.bash \
 	completions/*.bash $(addprefix tests/bench/,run state algebra profile *.sh))
 # gcc 12 finds uninitialized values where a struct is returned; clang's analyzer and valgrind look for real ones.

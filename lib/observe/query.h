@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * query.h - internal: questions about a system, and their answers.
+ *
+ * One table, read by the command line, by the socket of `serve` and by the
+ * handlers of the control plane: a query is asked with words, and answers in text
+ * or in JSON into a buffer.  A query that needs more than the system (the lines
+ * themselves) listens while they are read.
+ */
+#ifndef NL_QUERY_H
+#define NL_QUERY_H
+
+#include "jsonout.h"
+#include "observe/source.h"
+#include "observe/system.h"
+
+struct nl_ask {
+	struct nl_run *run;
+	struct nl_system *system;
+	int64_t now_us;                 /* a file's: its last event's time */
+	char **arg;                     /* words behind the name; NULL ends */
+	unsigned args;
+	int64_t window_us;              /* --window; 0: none was given */
+	bool json, md, live;            /* live: now is the clock's */
+	struct nl_paper *paper;         /* colour, width (render.h) */
+	const struct nl_observe_opts *opts;     /* the rest of the command line, NULL from a socket */
+	void *data;                     /* a listener's, from begin to end */
+};
+
+struct nl_query {
+	const char *name, *args, *about;        /* "rate", "POLICY", "failures of all requests, 0 to 1" */
+	unsigned least, most;                   /* words that it takes; on the command line what follows are sources */
+	/* Checks the words before anything is read, and listens if it must.  May be NULL. */
+	int (*begin)(struct nl_ask *, struct nl_intake *, struct nl_err *);
+	/* The answer and the exit status (0, 1, 2, 3); -1 with err. */
+	int (*answer)(struct nl_ask *, struct nl_out *, struct nl_err *);
+	void (*end)(struct nl_ask *);           /* frees data; may be NULL */
+};
+extern const struct nl_query *const nl_queries[];       /* NULL ends */
+
+extern const struct nl_query nl_q_summary, nl_q_list, nl_q_state, nl_q_rate, nl_q_pct, nl_q_circuit, nl_q_check, nl_q_asof, nl_q_diff,
+	nl_q_blame, nl_q_explain, nl_q_replay, nl_q_verify, nl_q_export, nl_q_top;
+
+#endif

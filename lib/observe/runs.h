@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * runs.h - internal: which lines of which process were read, so that none counts
+ * twice and what is lost is known exactly.
+ *
+ * (run, seq) is the identity of a line, and a run that ended says how many lines
+ * it sent to this place: lost = that - those read.  A run without an end was
+ * killed, or goes on; its gaps are known only where it sends everything (its
+ * first line, at debug, was read).  Of the last NL_RUNS_MAX runs all is known;
+ * what leaves is summed up.
+ */
+#ifndef NL_RUNS_H
+#define NL_RUNS_H
+
+#include "observe/fact.h"
+
+#define NL_RUNS_MAX (1u << 18)
+
+struct nl_runs;
+struct nl_runs *nl_runs_new(void);
+void nl_runs_free(struct nl_runs *);
+
+/* Notes the line.  False: it was read before (and nothing has changed). */
+bool nl_runs_take(struct nl_runs *, const struct nl_fact *);
+
+struct nl_runs_sum {
+	uint64_t runs, ended;           /* seen; of them with their nl.run.ended */
+	uint64_t ok;                    /* lines of ended runs that were read */
+	uint64_t sent, lost;            /* by ended runs; sent = ok + lost */
+	uint64_t dropped;               /* of the lost, those that the run itself knew of */
+	uint64_t open, gaps;            /* runs without an end (killed or going on); lines known missing in them */
+};
+struct nl_runs_sum nl_runs_sum(const struct nl_runs *);
+
+/* Each run that lost lines or has no end, by first time: for findings.  lost -1: it has no end. */
+typedef void nl_run_told(uint64_t run, const char *what, int64_t first_us, int64_t last_us, int64_t lost, void *arg);
+void nl_runs_each_trouble(const struct nl_runs *, nl_run_told *, void *arg);
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * system.h - internal: what all events together say: the state of the system.
+ *
+ * A function of the set of events: the same ones in any order, split over any
+ * number of systems that are then merged, make the same state bit by bit (within
+ * the lateness bound).  So there are sums, maxima and "the last by (time, run,
+ * seq)" here, and nothing like an average that moves.
+ *
+ * Time is that of the events.  A window of W seconds at `now` is the second of
+ * now and the W - 1 before it.
+ *
+ * Memory is bounded: NL_SERIES_MAX series, what comes after them is in one named
+ * "_overflow"; a series is 200 bytes until it has 256 requests.
+ */
+#ifndef NL_SYSTEM_H
+#define NL_SYSTEM_H
+
+#include "observe/fact.h"
+#include "observe/runs.h"
+#include "observe/sketch.h"
+
+#define NL_SERIES_MAX 2000              /* the limit that OpenTelemetry recommends */
+#define NL_EXACT 256                    /* requests whose durations are kept as they are */
+#define NL_WINDOW_SECONDS 900           /* the longest window */
+#define NL_MOVES 64                     /* transitions of a breaker that are kept */
+#define NL_BUCKETS_CLASSIC 21           /* of Prometheus' text format (prom.h has their bounds) */
+
+enum nl_series_kind { NL_S_OTHER, NL_S_RETRY, NL_S_TIMEOUT, NL_S_BREAKER, NL_S_BULKHEAD, NL_S_RACE, NL_S_FALLBACK, NL_S_RUN, NL_S_CONTROL, NL_S_KINDS };
+
+/* Of requests that ended in a window, or ever. */
+struct nl_counts { uint64_t requests, failures, rejected, timeouts; };
+
+/* A class of failure by its err: 0..255 exit_N, 256+n signal n, and these. */
+enum { NL_ERR_TIMEOUT = 400, NL_ERR_REJECTED, NL_ERR_SPAWN, NL_ERR_DEADLINE, NL_ERR_OTHER };
+struct nl_err_count { uint16_t class; uint64_t n; };
+const char *nl_err_class_name(unsigned class, char buf[24]);    /* "exit_2", "signal_TERM", "timeout" */
+
+/* A change of a breaker's state, ordered by (epoch, time). */
+struct nl_move {
+	int64_t time_us;
+	uint64_t epoch, run, span;
+	uint32_t seq;
+	uint8_t from, to;               /* enum nl_circuit_state */
+	char reason[20];
+	char *line;                     /* the event, for who explains; of the last 8, else NULL */
+};
+
+/* Sums of a duration that is not a request's. */
+struct nl_spent { uint64_t n, us, most_us; };
+
+struct nl_series {
+	char *policy;                   /* its NAME */
+	enum nl_series_kind kind;
+	char *kind_text;
+	/* since the beginning */
+	struct nl_counts all;           /* of nl.request.*: rejected and timeouts by their err */
+	uint64_t rejected, timeouts;    /* nl.circuit.rejected and nl.bulkhead.rejected; nl.timeout.occurred */
+	uint64_t attempts, recovered;   /* attempts that the requests made; successes that needed more than one */
+	uint64_t exhausted, retried;    /* nl.retry.exhausted, nl.retry.attempt */
+	uint64_t hedged, won, lost;     /* races */
+	uint64_t fell_back, stale;      /* nl.fallback.used; nl.fallback.stale */
+	uint64_t degraded;
+	struct nl_spent dur, slept, waited, held;       /* requests; retries' back-off; bulkheads */
+	int64_t least_us;
+	struct nl_err_count *errs;      /* by class, ascending */
+	unsigned nerrs;
+	uint64_t classic[NL_BUCKETS_CLASSIC + 1];       /* exact counts of Prometheus' classic buckets: durations <= bound; last: +Inf */
+	uint64_t classic_failed[NL_BUCKETS_CLASSIC + 1];
+	int64_t first_us, last_us, last_success_us, last_failure_us;
+	char last_err[24], last_cmd[32];        /* of the last failure */
+	/* breakers */
+	unsigned nmoves, moves_max;
+	struct nl_move *move;           /* ascending, the last NL_MOVES */
+	uint64_t opens, closes, all_moves;
+	/* bulkheads: as the last event told, and the most */
+	int64_t active, max, queued, peak;
+	/* requests */
+	unsigned nlast;
+	struct nl_last { int64_t time_us, dur_us; uint8_t end; } *last;        /* the latest NL_EXACT, ascending; end: 0 success, 1 failed, | 2 rejected, | 4 timeout */
+	struct nl_dense *dense;         /* from the 257th on: seconds, slices, sketch (series.c) */
+};
+
+struct nl_system;
+struct nl_system_cfg {
+	int64_t late_us;                /* events may come so much later than the latest; INT64_MAX: any (files) */
+	int64_t skew_us;                /* the latest an event may be ahead of `now`; INT64_MAX: any */
+	unsigned series;                /* at most, 0: NL_SERIES_MAX */
+};
+struct nl_system *nl_system_new(struct nl_system_cfg);
+void nl_system_free(struct nl_system *);
+
+/* Takes an event: OK, DUP, LATE or SKEWED, counted in nl_system_lines too.
+ * real_us: the clock when it was read (for skew); 0: a file's, no matter. */
+enum nl_line nl_system_take(struct nl_system *, const struct nl_fact *, int64_t real_us);
+/* Counts a line that was no event. */
+void nl_system_line(struct nl_system *, enum nl_line);
+/* Adds all of b to a, as if a had read b's lines; DUPs between them only by whole runs (snapshots). */
+int nl_system_merge(struct nl_system *a, const struct nl_system *b);
+
+/* The latest event's time: `now` of who reads a file; -1: none. */
+int64_t nl_system_latest(const struct nl_system *);
+const uint64_t *nl_system_lines(const struct nl_system *);      /* [NL_LINES] */
+uint64_t nl_system_told(const struct nl_system *, enum nl_told);
+struct nl_counts nl_system_calls(const struct nl_system *);     /* depth 0: what callers saw */
+uint64_t nl_system_overflowed(const struct nl_system *);        /* events that went to _overflow */
+const struct nl_runs *nl_system_runs(const struct nl_system *);
+
+/* Series by kind, then name.  NULL ends. */
+unsigned nl_system_count(const struct nl_system *);
+const struct nl_series *nl_system_series(const struct nl_system *, unsigned i);
+/* KIND/NAME, or a NAME that one series has: NULL with err (unknown; ambiguous, naming them). */
+const struct nl_series *nl_system_find(const struct nl_system *, const char *name, struct nl_err *);
+
+/* Of one series.  window_us: 0 is since the beginning. */
+struct nl_counts nl_series_counts(const struct nl_series *, int64_t now_us, int64_t window_us);
+/* Seconds, nearest rank; -1: no samples.  *n samples; *exact: not from a sketch. */
+double nl_series_quantile(const struct nl_series *, double q, int64_t now_us, int64_t window_us, uint64_t *n, bool *exact);
+/* failures / requests, or -1 without requests. */
+double nl_series_rate(const struct nl_series *, int64_t now_us, int64_t window_us);
+/* A breaker's state as the events tell: "closed" when it has had calls and no move, "-" of others. */
+const char *nl_series_state(const struct nl_series *);
+
+/* Snapshot: all of it in one file, written beside and renamed; with where sources had been read to.
+ * Text lines, versioned, checksummed; what does not read is refused whole. */
+struct nl_mark { char *path; uint64_t dev, ino, offset, seen; };        /* seen: hash of the first bytes, so that another file is noticed */
+int nl_system_save(const struct nl_system *, const char *path, const struct nl_mark *, unsigned n, struct nl_err *);
+struct nl_system *nl_system_load(const char *path, struct nl_mark **, unsigned *n, struct nl_err *);    /* also one that another process wrote */
+
+#endif
