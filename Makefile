@@ -112,8 +112,9 @@ $O/obj/%.o: %.c $O/flags | build/include/jsmn.h
 	$(call run,CC,$<) mkdir -p $(@D) && $(cc) $(flags) -MMD -MP -c -o $@ $<
 $O/libninelives.a: $(lib_c:%.c=$O/obj/%.o)
 $O/libfake.a: $(fake_c:%.c=$O/obj/%.o)
+# q, not r: two folders may have a file of one name.
 $(libs): $O/flags
-	$(call run,AR,$@) rm -f $@ && ar rcsD $@ $(filter %.o,$^)
+	$(call run,AR,$@) rm -f $@ && ar qcsD $@ $(filter %.o,$^)
 
 build/include/pipeline.h: $(pipe_h) | build/include/jsmn.h
 	@ln -sfn $(abspath $<) $@

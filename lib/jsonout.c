@@ -7,7 +7,6 @@
 
 #include "event.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +46,22 @@ void nl_out_bytes(struct nl_out *o, const char *text, size_t n)
 	memcpy(o->buf + o->n, text, n);
 	o->n += n;
 	o->buf[o->n] = '\0';
+}
+
+void nl_out_vput(struct nl_out *o, const char *fmt, va_list ap)
+{
+	char buf[1024];
+	int n = vsnprintf(buf, sizeof buf, fmt, ap);
+	if (n > 0)
+		nl_out_bytes(o, buf, (size_t)n < sizeof buf ? (size_t)n : sizeof buf - 1);
+}
+
+void nl_out_put(struct nl_out *o, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	nl_out_vput(o, fmt, ap);
+	va_end(ap);
 }
 
 static void put_quoted(struct nl_out *o, const char *text, size_t max)

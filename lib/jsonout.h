@@ -8,6 +8,8 @@
 
 #include "nl.h"
 
+#include <stdarg.h>
+
 /* lost: something did not fit, and nothing was put since. */
 struct nl_out { char *buf; size_t n, room, max; bool lost; };
 
@@ -27,7 +29,9 @@ void nl_out_bool(struct nl_out *, const char *key, bool);
 void nl_out_time(struct nl_out *, const char *key, nl_time real);       /* RFC 3339, UTC */
 void nl_out_raw(struct nl_out *, const char *key, const char *json, size_t n);
 
-/* Bytes as they are: a line's end. */
+/* Bytes as they are: a line's end; text for people, cut behind 1023 bytes. */
 void nl_out_bytes(struct nl_out *, const char *, size_t);
+void nl_out_put(struct nl_out *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void nl_out_vput(struct nl_out *, const char *fmt, va_list) __attribute__((format(printf, 2, 0)));
 
 #endif

@@ -13,13 +13,10 @@
 
 void nl_page_put(struct nl_page *p, const char *fmt, ...)
 {
-	char buf[1024];
 	va_list ap;
 	va_start(ap, fmt);
-	int n = vsnprintf(buf, sizeof buf, fmt, ap);
+	nl_out_vput(p->o, fmt, ap);
 	va_end(ap);
-	if (n > 0)
-		nl_out_bytes(p->o, buf, (size_t)n < sizeof buf ? (size_t)n : sizeof buf - 1);
 }
 
 int nl_page_at(const struct nl_page *p, int obj, const char *key)

@@ -11,8 +11,10 @@
 #define NL_QUERY_H
 
 #include "jsonout.h"
+#include "event.h"
 #include "observe/source.h"
 #include "observe/system.h"
+#include "render.h"
 
 struct nl_ask {
 	struct nl_run *run;
@@ -32,11 +34,33 @@ struct nl_query {
 	unsigned least, most;                   /* words that it takes; on the command line what follows are sources */
 	/* Checks the words before anything is read, and listens if it must.  May be NULL. */
 	int (*begin)(struct nl_ask *, struct nl_intake *, struct nl_err *);
-	/* The answer and the exit status (0, 1, 2, 3); -1 with err. */
+	/* The answer into out, and the exit status: 0..3; -1 with err is 125.  err is empty before, and said if it is
+	 * not after (status 1 and "no such policy"). */
 	int (*answer)(struct nl_ask *, struct nl_out *, struct nl_err *);
 	void (*end)(struct nl_ask *);           /* frees data; may be NULL */
 };
 extern const struct nl_query *const nl_queries[];       /* NULL ends */
+const struct nl_query *nl_query_of(const char *name);
+
+/* The policy that a word means.  NULL: err says what it may have meant, and the
+ * status of the answer is 1. */
+const struct nl_series *nl_ask_series(struct nl_ask *, const char *name, struct nl_err *);
+
+/* "1m", "5m", "15m" or any span up to NL_WINDOW_SECONDS, in microseconds; -1 with err. */
+int64_t nl_window_read(const char *text, struct nl_err *);
+
+/* A number without zeros that say nothing: "0.25", "0", "1". */
+const char *nl_number_text(double, char buf[32]);
+/* Seconds for people in at most 6 columns: "950us", "1.20s", "3.5m", "2.1h"; "-" below 0. */
+const char *nl_span_text(double s, char buf[32]);
+/* Large counts in at most 6 columns: "12345", "123k", "1.2M". */
+const char *nl_count_text(uint64_t, char buf[32]);
+/* Text of strangers for a terminal: a copy without control characters, cut at n columns. */
+const char *nl_safe_text(const char *, unsigned columns, char buf[256]);
+
+/* Series worth a line, worst first: open breakers, then by the rate of failures, then by requests.  To be freed. */
+enum nl_sorting { NL_BY_NAME, NL_WORST_FIRST };
+const struct nl_series **nl_ask_sorted(struct nl_ask *, enum nl_order, unsigned *n);
 
 extern const struct nl_query nl_q_summary, nl_q_list, nl_q_state, nl_q_rate, nl_q_pct, nl_q_circuit, nl_q_check, nl_q_asof, nl_q_diff,
 	nl_q_blame, nl_q_explain, nl_q_replay, nl_q_verify, nl_q_export, nl_q_top;
