@@ -10,8 +10,8 @@
 #ifndef NL_QUERY_H
 #define NL_QUERY_H
 
-#include "jsonout.h"
 #include "event.h"
+#include "jsonout.h"
 #include "observe/source.h"
 #include "observe/system.h"
 #include "render.h"
@@ -60,7 +60,7 @@ const char *nl_safe_text(const char *, unsigned columns, char buf[256]);
 
 /* Series worth a line, worst first: open breakers, then by the rate of failures, then by requests.  To be freed. */
 enum nl_sorting { NL_BY_NAME, NL_WORST_FIRST };
-const struct nl_series **nl_ask_sorted(struct nl_ask *, enum nl_order, unsigned *n);
+const struct nl_series **nl_ask_sorted(struct nl_ask *, enum nl_sorting, unsigned *n);
 
 extern const struct nl_query nl_q_summary, nl_q_list, nl_q_state, nl_q_rate, nl_q_pct, nl_q_circuit, nl_q_check, nl_q_asof, nl_q_diff,
 	nl_q_blame, nl_q_explain, nl_q_replay, nl_q_verify, nl_q_export, nl_q_top;
