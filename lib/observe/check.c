@@ -143,7 +143,7 @@ static int judge(struct nl_ask *ask, const struct nl_condition *c, struct value 
 	struct nl_err err = { "" };
 	int64_t window = c->args == 2 ? nl_window_read(c->arg[1], &err) : m->scope == OF_WINDOW ? ask->window_us : 0;
 	if (m->scope != OF_ALL && !(s = nl_ask_series(ask, c->arg[0], &err))) {
-		snprintf(why, size, "%s", err.msg);
+		snprintf(why, size, "%.180s", err.msg);
 		return UNKNOWN;
 	}
 	if (m->measure)

@@ -4,13 +4,15 @@
 
 #include "near.h"
 #include "parse.h"
+#include "run.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 const struct nl_query *const nl_queries[] = {
-	&nl_q_summary, &nl_q_list, &nl_q_rate, &nl_q_pct, &nl_q_state, &nl_q_circuit, &nl_q_check, NULL,
+	&nl_q_summary, &nl_q_list, &nl_q_rate, &nl_q_pct, &nl_q_state, &nl_q_circuit, &nl_q_check, &nl_q_diff, &nl_q_blame, NULL,
 };
 
 const struct nl_query *nl_query_of(const char *name)
@@ -50,6 +52,43 @@ int64_t nl_window_read(const char *text, struct nl_err *err)
 	return t / NL_US;
 }
 
+/* "2026-11-24", "T13:00", ":05", ".25": what is there of it. */
+static int64_t read_date(const char *s, int64_t today_us)
+{
+	char full[] = "0000-00-00T00:00:00.000000Z";
+	char day[28];
+	size_t n = strlen(s);
+	bool clock = n >= 5 && s[2] == ':';
+	if (clock) {
+		nl_time_text(today_us * NL_US, day);
+		memcpy(full, day, 11);
+	}
+	if (n && s[n - 1] == 'Z')
+		n--;
+	size_t room = clock ? 15 : 26;
+	if (n > room || (!clock && n != 10 && n != 16 && n < 19) || (clock && n != 5 && n < 8))
+		return -1;
+	memcpy(full + (clock ? 11 : 0), s, n);
+	if (full[10] == ' ')
+		full[10] = 'T';
+	return nl_time_read(full, sizeof full - 1);
+}
+
+int64_t nl_moment_read(const char *text, struct nl_run *run)
+{
+	int64_t now_us = run->os->clock(CLOCK_REALTIME) / NL_US;
+	const char *ago = strstr(text, " ago");
+	char span[32];
+	struct nl_err err;
+	nl_time t;
+	if (!strcmp(text, "now"))
+		return now_us;
+	if (!ago || ago[4] || (size_t)(ago - text) >= sizeof span)
+		return read_date(text, now_us);
+	snprintf(span, sizeof span, "%.*s", (int)(ago - text), text);
+	return nl_parse_time(span, &t, &err) < 0 || t > now_us * NL_US ? -1 : now_us - t / NL_US;
+}
+
 const char *nl_number_text(double x, char buf[32])
 {
 	snprintf(buf, 32, "%.6f", x);
@@ -68,8 +107,8 @@ const char *nl_span_text(double s, char buf[32])
 	};
 	unsigned i = 0;
 	if (s < 0)
-		return strcpy(buf, "-");
-	while (s >= units[i].below)
+		return "-";
+	while (s >= units[i].below && i < 5)
 		i++;
 	double x = s / units[i].unit;
 	snprintf(buf, 32, "%.*f%s", x < 9.995 && i > 1 ? 2 : x < 99.95 && i ? 1 : 0, x, units[i].name);
@@ -78,16 +117,16 @@ const char *nl_span_text(double s, char buf[32])
 
 const char *nl_count_text(uint64_t n, char buf[32])
 {
-	static const char unit[] = "kMGTPE";
 	double x = (double)n;
-	int u = -1;
+	const char *unit = "kMGTPE";
 	if (n < 100000) {
 		snprintf(buf, 32, "%u", (unsigned)n);
 		return buf;
 	}
+	x /= 1000;
 	while (x >= 999.5)
-		x /= 1000, u++;
-	snprintf(buf, 32, "%.*f%c", x < 9.95 ? 1 : 0, x, unit[u]);
+		x /= 1000, unit++;
+	snprintf(buf, 32, "%.*f%c", x < 9.95 ? 1 : 0, x, *unit);
 	return buf;
 }
 
@@ -137,7 +176,7 @@ static int by_trouble(const void *a, const void *b)
 const struct nl_series **nl_ask_sorted(struct nl_ask *ask, enum nl_sorting order, unsigned *n)
 {
 	unsigned all = nl_system_count(ask->system);
-	const struct nl_series **list = calloc(all + 1, sizeof *list);
+	const struct nl_series **list = calloc(all + 1, sizeof(void *));
 	*n = 0;
 	if (!list)
 		return NULL;
@@ -146,6 +185,6 @@ const struct nl_series **nl_ask_sorted(struct nl_ask *ask, enum nl_sorting order
 		if (is_worth_a_line(s))
 			list[(*n)++] = s;
 	}
-	qsort(list, *n, sizeof *list, order == NL_BY_NAME ? by_name : by_trouble);
+	qsort(list, *n, sizeof(void *), order == NL_BY_NAME ? by_name : by_trouble);
 	return list;
 }

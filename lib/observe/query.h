@@ -23,6 +23,7 @@ struct nl_ask {
 	char **arg;                     /* words behind the name; NULL ends */
 	unsigned args;
 	int64_t window_us;              /* --window; 0: none was given */
+	const char *by;                 /* --by, NULL: not given */
 	bool json, md, live;            /* live: now is the clock's */
 	struct nl_paper *paper;         /* colour, width (render.h) */
 	const struct nl_observe_opts *opts;     /* the rest of the command line, NULL from a socket */
@@ -48,6 +49,10 @@ const struct nl_series *nl_ask_series(struct nl_ask *, const char *name, struct 
 
 /* "1m", "5m", "15m" or any span up to NL_WINDOW_SECONDS, in microseconds; -1 with err. */
 int64_t nl_window_read(const char *text, struct nl_err *);
+
+/* A moment: RFC 3339 with or without its parts ("2026-11-24T13:00", "13:00:05" of
+ * today), "5m ago", "now", in UTC; microseconds since 1970, -1: it is none. */
+int64_t nl_moment_read(const char *text, struct nl_run *);
 
 /* A number without zeros that say nothing: "0.25", "0", "1". */
 const char *nl_number_text(double, char buf[32]);

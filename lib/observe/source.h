@@ -34,6 +34,7 @@ struct nl_intake {
 	struct nl_mark *mark;           /* from a snapshot: where to go on; and where we are, for the next */
 	unsigned nmarks;
 };
+void nl_intake_listen(struct nl_intake *, struct nl_listener *);        /* behind those that listen already */
 int nl_intake_add(struct nl_intake *, const char *source, struct nl_err *);    /* opens it: 0, -1 with err */
 
 /* Reads until all sources are at their end, or (follow) until `until` or a signal
