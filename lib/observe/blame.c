@@ -21,8 +21,9 @@ static const char *const keys[PARTS] = { "answer_s", "failed_s", "backoff_s", "q
 #define CALLS (1u << 16)                /* going on at once, or in a window */
 #define POLICIES 2000
 
-/* A call that has not ended: what its inner events said. */
-struct going { uint64_t trace; int64_t part[PARTS]; bool used; };
+/* A call that has not ended: what its inner events said.  inside: of queue and
+ * grace what belongs to the attempt that goes on, below this depth. */
+struct going { uint64_t trace; int64_t part[PARTS], inside; uint32_t depth; bool used; };
 /* One that has. */
 struct call { int64_t time_us; unsigned policy; int64_t part[PARTS]; };
 struct blamed { char name[96]; uint64_t calls; int64_t part[PARTS]; };
@@ -49,14 +50,14 @@ static struct going *going_of(struct blame *b, const struct nl_fact *f)
 
 static unsigned policy_of(struct blame *b, const struct nl_fact *f)
 {
-	char name[96];
+	char name[96] = "";
 	snprintf(name, sizeof name, "%.*s/%.*s", (int)f->kind.n, f->kind.s, (int)f->policy.n, f->policy.s);
 	for (unsigned i = 0; i < b->n; i++)
 		if (!strcmp(b->policy[i].name, name))
 			return i;
 	if (b->n == POLICIES)
 		return POLICIES - 1;
-	strcpy(b->policy[b->n].name, name);
+	memcpy(b->policy[b->n].name, name, sizeof name);
 	return b->n++;
 }
 
@@ -83,6 +84,21 @@ static void add(int64_t *sum, int64_t us)
 	*sum += us > 0 ? us : 0;
 }
 
+static void add_inside(struct going *g, enum part part, int64_t us, uint32_t depth)
+{
+	add(&g->part[part], us);
+	add(&g->inside, us);
+	g->depth = depth;
+}
+
+static void attempt_failed(struct going *g, const struct nl_fact *f)
+{
+	bool around = f->depth < g->depth;      // Else it was waited before the attempts began.
+	add(&g->part[FAILED], f->dur_us - (around ? g->inside : 0));
+	add(&g->part[BACKOFF], f->delay_us);
+	g->inside = 0;
+}
+
 static void blame_line(struct nl_listener *l, enum nl_line is, const struct nl_fact *f, const char *text, size_t n)
 {
 	struct blame *b = (struct blame *)l;
@@ -91,16 +107,15 @@ static void blame_line(struct nl_listener *l, enum nl_line is, const struct nl_f
 		return;
 	switch (f->told) {
 	case NL_TOLD_ATTEMPT:
-		add(&going_of(b, f)->part[FAILED], f->dur_us);
-		add(&going_of(b, f)->part[BACKOFF], f->delay_us);
+		attempt_failed(going_of(b, f), f);
 		break;
 	case NL_TOLD_ACQUIRED: case NL_TOLD_BULKHEAD_REJECTED:
-		add(&going_of(b, f)->part[QUEUE], f->waited_us);
+		add_inside(going_of(b, f), QUEUE, f->waited_us, f->depth);
 		break;
 	case NL_TOLD_TIMEOUT: {
 		int64_t limit = nl_fact_us(f, "limit_s", -1);
 		if (limit >= 0)
-			add(&going_of(b, f)->part[GRACE], f->dur_us - limit);
+			add_inside(going_of(b, f), GRACE, f->dur_us - limit, f->depth);
 		break;
 	}
 	case NL_TOLD_SUCCESS: case NL_TOLD_FAILURE:
