@@ -81,6 +81,9 @@ enum {
 	MUT_GRACE_FORGOTTEN,            /* a bound is exceeded by what a deaf command gets */
 	MUT_SLEEP_OFF_BY_ONE,           /* so it is by the last back-off */
 	MUT_RACE_SUMS,                  /* a bound that nothing reaches: branches at once are taken for one after the other */
+	MUT_LATE_BY_ARRIVAL,            /* a late event is in the windows: what they say depends on the order of lines */
+	MUT_MERGE_BY_MOST,              /* of two distributions the taller bucket counts, not their sum */
+	MUT_READS_TWICE,                /* a line that is read twice counts twice */
 };
 
 #endif

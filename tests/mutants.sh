@@ -81,6 +81,9 @@ table() {
 	GRACE_FORGOTTEN     bats bounds.bats .
 	SLEEP_OFF_BY_ONE    bats bounds.bats .
 	RACE_SUMS           bats bounds.bats .
+	LATE_BY_ARRIVAL     @/observer_test
+	MERGE_BY_MOST       @/sketch_test
+	READS_TWICE         @/observer_test
 	EOF
 }
 
@@ -90,7 +93,7 @@ build() {
 	d=$out/$1
 	rm -rf "$d"
 	mkdir -p "$d/bin"
-	grep -l "MUTANT($1)" lib/*.c | while read -r c; do
+	grep -l "MUTANT($1)" lib/*.c lib/observe/*.c | while read -r c; do
 		$CC $FLAGS -UMUT -DMUT="MUT_$1" -c -o "$d/$(basename "$c" .c).o" "$c" || exit
 	done || return
 	objects=$(find "$d" -maxdepth 1 -name '*.o')

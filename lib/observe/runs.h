@@ -17,11 +17,13 @@
 #define NL_RUNS_MAX (1u << 18)
 
 struct nl_runs;
-struct nl_runs *nl_runs_new(void);
+struct nl_runs *nl_runs_new(void);      /* NULL: no memory */
 void nl_runs_free(struct nl_runs *);
 
-/* Notes the line.  False: it was read before (and nothing has changed). */
+/* Notes the line.  False: it was read before, and counts nothing. */
 bool nl_runs_take(struct nl_runs *, const struct nl_fact *);
+/* Adds what b has read.  0, -1: no memory. */
+int nl_runs_merge(struct nl_runs *, const struct nl_runs *b);
 
 struct nl_runs_sum {
 	uint64_t runs, ended;           /* seen; of them with their nl.run.ended */
@@ -29,11 +31,31 @@ struct nl_runs_sum {
 	uint64_t sent, lost;            /* by ended runs; sent = ok + lost */
 	uint64_t dropped;               /* of the lost, those that the run itself knew of */
 	uint64_t open, gaps;            /* runs without an end (killed or going on); lines known missing in them */
+	uint64_t twice;                 /* lines that both sides of a merge had read, and that were counted twice */
 };
 struct nl_runs_sum nl_runs_sum(const struct nl_runs *);
 
 /* Each run that lost lines or has no end, by first time: for findings.  lost -1: it has no end. */
 typedef void nl_run_told(uint64_t run, const char *what, int64_t first_us, int64_t last_us, int64_t lost, void *arg);
-void nl_runs_each_trouble(const struct nl_runs *, nl_run_told *, void *arg);
+int nl_runs_each_trouble(const struct nl_runs *, nl_run_told *, void *arg);     /* 0, -1: no memory */
+
+/* One run as it is in a snapshot; ascending by run. */
+struct nl_run_range { uint32_t from, to; };             /* seqs [from, to) that were read */
+struct nl_run_facts {
+	uint64_t run;
+	int64_t first_us, last_us;
+	uint32_t events, dropped;       /* of its nl.run.ended; events 0: it has none */
+	bool started;                   /* its nl.run.started was read, so this place gets everything */
+	struct nl_text what;            /* policy of its first line */
+	const struct nl_run_range *range;
+	unsigned ranges;
+	uint32_t closed;                /* of these, seqs that were not read: oldest holes of a run that has too many */
+};
+typedef int nl_run_facts_told(const struct nl_run_facts *, void *arg);
+int nl_runs_each(const struct nl_runs *, nl_run_facts_told *, void *arg);       /* 0, -1: no memory, or told said so */
+int nl_runs_add(struct nl_runs *, const struct nl_run_facts *);
+/* Of those that are no longer in the table. */
+const struct nl_runs_sum *nl_runs_gone(const struct nl_runs *);
+void nl_runs_add_gone(struct nl_runs *, const struct nl_runs_sum *);
 
 #endif

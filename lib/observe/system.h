@@ -24,7 +24,8 @@
 #define NL_EXACT 256                    /* requests whose durations are kept as they are */
 #define NL_WINDOW_SECONDS 900           /* the longest window */
 #define NL_MOVES 64                     /* transitions of a breaker that are kept */
-#define NL_BUCKETS_CLASSIC 21           /* of Prometheus' text format (prom.h has their bounds) */
+#define NL_BUCKETS_CLASSIC 21           /* of Prometheus' text format */
+extern const int64_t nl_classic_us[NL_BUCKETS_CLASSIC];  /* their upper bounds */
 
 enum nl_series_kind { NL_S_OTHER, NL_S_RETRY, NL_S_TIMEOUT, NL_S_BREAKER, NL_S_BULKHEAD, NL_S_RACE, NL_S_FALLBACK, NL_S_RUN, NL_S_CONTROL, NL_S_KINDS };
 
@@ -36,7 +37,7 @@ enum { NL_ERR_TIMEOUT = 400, NL_ERR_REJECTED, NL_ERR_SPAWN, NL_ERR_DEADLINE, NL_
 struct nl_err_count { uint16_t class; uint64_t n; };
 const char *nl_err_class_name(unsigned class, char buf[24]);    /* "exit_2", "signal_TERM", "timeout" */
 
-/* A change of a breaker's state, ordered by (epoch, time). */
+/* A change of a breaker's state; in order of time, and those within a second of each other of epoch. */
 struct nl_move {
 	int64_t time_us;
 	uint64_t epoch, run, span;
@@ -65,7 +66,7 @@ struct nl_series {
 	int64_t least_us;
 	struct nl_err_count *errs;      /* by class, ascending */
 	unsigned nerrs;
-	uint64_t classic[NL_BUCKETS_CLASSIC + 1];       /* exact counts of Prometheus' classic buckets: durations <= bound; last: +Inf */
+	uint64_t classic[NL_BUCKETS_CLASSIC + 1];       /* durations above the bound before and up to this one; last: above all */
 	uint64_t classic_failed[NL_BUCKETS_CLASSIC + 1];
 	int64_t first_us, last_us, last_success_us, last_failure_us;
 	char last_err[24], last_cmd[32];        /* of the last failure */
@@ -95,7 +96,7 @@ void nl_system_free(struct nl_system *);
 enum nl_line nl_system_take(struct nl_system *, const struct nl_fact *, int64_t real_us);
 /* Counts a line that was no event. */
 void nl_system_line(struct nl_system *, enum nl_line);
-/* Adds all of b to a, as if a had read b's lines; DUPs between them only by whole runs (snapshots). */
+/* Adds all of b to a, as if a had read b's lines.  Lines that both have read count twice, and nl_runs_sum says how many. */
 int nl_system_merge(struct nl_system *a, const struct nl_system *b);
 
 /* The latest event's time: `now` of who reads a file; -1: none. */
@@ -105,6 +106,7 @@ uint64_t nl_system_told(const struct nl_system *, enum nl_told);
 struct nl_counts nl_system_calls(const struct nl_system *);     /* depth 0: what callers saw */
 uint64_t nl_system_overflowed(const struct nl_system *);        /* events that went to _overflow */
 const struct nl_runs *nl_system_runs(const struct nl_system *);
+bool nl_system_starved(const struct nl_system *);               /* there was no memory for something: counts are too low */
 
 /* Series by kind, then name.  NULL ends. */
 unsigned nl_system_count(const struct nl_system *);

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * series.h - internal to the state: what a series has beside that which queries
+ * see, and what its parts do.  Everything here is a sum, a least, a greatest, or
+ * the last by a key that no two events share, so order and split do not matter.
+ *
+ * 0 and -1: no memory, and then something is not counted.
+ */
+#ifndef NL_SERIES_H
+#define NL_SERIES_H
+
+#include "observe/system.h"
+
+#define NL_SLICE_SECONDS 15
+#define NL_SLICES (NL_WINDOW_SECONDS / NL_SLICE_SECONDS + 1)    /* a window begins within one */
+#define NL_FINE 512                     /* requests of a slice whose seconds are kept */
+#define NL_NO_TIME (NL_SKETCH_BUCKETS + 1)      /* cells of a spread: buckets, and 0 behind them */
+
+/* Which of two events is the later one. */
+struct nl_stamp { int64_t time_us; uint64_t run; uint32_t seq; };
+static inline bool nl_stamp_is_later(struct nl_stamp a, struct nl_stamp b)
+{
+	return a.time_us != b.time_us ? a.time_us > b.time_us : a.run != b.run ? a.run > b.run : a.seq > b.seq;
+}
+
+struct series {
+	struct nl_series pub;           /* first: queries have pointers to it */
+	struct nl_sketch total;         /* durations of all requests */
+	struct nl_stamp failed, told;   /* the last failure; the last word of a bulkhead */
+	struct nl_last *room;           /* pub.last is in it */
+	unsigned rooms;
+	uint32_t npolicy, nkind;        /* lengths */
+};
+
+/* The last 15 minutes of a busy one: dense.c. */
+struct nl_second { uint32_t requests, failures, rejected, timeouts; };
+struct nl_slice {
+	int64_t no;                     /* its time / 15 s */
+	uint16_t *fine;                 /* second * NL_NO_TIME + bucket of each request */
+	uint16_t n, rooms;
+	bool is_coarse;                 /* too many: they are in the sketch, which forgets the second */
+	struct nl_sketch coarse;
+};
+struct nl_dense {
+	int64_t top;                    /* the latest second; those up to 899 earlier are kept */
+	struct nl_second second[NL_WINDOW_SECONDS];     /* s at s % 900 */
+	struct nl_slice slice[NL_SLICES];               /* no at no % 61 */
+};
+struct nl_dense *nl_dense_new(void);
+void nl_dense_free(struct nl_dense *);
+int nl_dense_add(struct nl_dense *, struct nl_last);
+int nl_dense_merge(struct nl_dense *, const struct nl_dense *);
+bool nl_dense_has(const struct nl_dense *, const struct nl_slice *);    /* in use, and not too old */
+struct nl_counts nl_dense_counts(const struct nl_dense *, int64_t from, int64_t to);    /* seconds from..to, both included */
+/* Adds the durations of these seconds to cells. */
+void nl_dense_spread(const struct nl_dense *, int64_t from, int64_t to, uint64_t cell[NL_NO_TIME]);
+
+/* Transitions of breakers: moves.c. */
+int nl_moves_add(struct nl_series *, struct nl_move);   /* takes over its line */
+int nl_moves_take(struct nl_series *, const struct nl_fact *);
+void nl_moves_free(struct nl_series *);
+
+/* Fields of 64 bits of a series: one table for merging and for snapshots. */
+enum nl_join { NL_SUM, NL_MOST, NL_LEAST };             /* LEAST: -1 is none */
+struct nl_series_field { const char *name; size_t at; enum nl_join join; };
+extern const struct nl_series_field nl_series_fields[]; /* name NULL ends */
+
+struct series *nl_series_new(struct nl_text kind, struct nl_text policy);
+void nl_series_free(struct series *);
+enum nl_when { NL_IN_TIME, NL_OUT_OF_TIME };            /* the latter is for totals alone */
+int nl_series_take(struct series *, const struct nl_fact *, enum nl_when);
+int nl_series_merge(struct series *, const struct series *);
+int nl_series_put_last(struct series *, struct nl_last);        /* a recent request: below, and in the dense part */
+int nl_series_put_exact(struct series *, struct nl_last);
+int nl_series_make_dense(struct nl_series *);
+int nl_series_put_err(struct nl_series *, unsigned class, uint64_t n);
+void nl_series_put_failure(struct series *, struct nl_stamp, const char *err, const char *cmd);
+void nl_series_put_usage(struct series *, struct nl_stamp, int64_t active, int64_t max, int64_t queued);
+
+/* errclass.c */
+unsigned nl_err_class(struct nl_text err);
+
+#endif

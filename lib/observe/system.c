@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * system.c - all series, and which one an event belongs to.
+ *
+ * Nothing on the way of an event allocates, but for what is new.  With as many
+ * names as the limit allows or less, the order of events does not matter; of
+ * more, those that came first have a series.
+ */
+#include "observe/systemin.h"
+
+#include "mut.h"
+#include "near.h"
+#include "observe/texthash.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME_MOST 64                    /* of a policy; more is cut: whoever writes that is none of ours */
+
+struct nl_system *nl_system_new(struct nl_system_cfg cfg)
+{
+	struct nl_system *s = calloc(1, sizeof *s);
+	if (!s)
+		return NULL;
+	cfg.series = cfg.series == 0 ? NL_SERIES_MAX : cfg.series < 60000 ? cfg.series : 60000;
+	s->cfg = cfg;
+	s->latest_us = -1;
+	s->key = nl_hash_key();
+	for (s->slots = 64; s->slots < 2 * cfg.series; s->slots *= 2)
+		;
+	s->slot = calloc(s->slots, sizeof *s->slot);
+	s->series = calloc(cfg.series, sizeof(struct series *));
+	s->sorted = calloc(cfg.series + 1, sizeof(struct series *));
+	s->runs = nl_runs_new();
+	if (s->slot && s->series && s->sorted && s->runs)
+		return s;
+	nl_system_free(s);
+	return NULL;
+}
+
+void nl_system_free(struct nl_system *s)
+{
+	if (!s)
+		return;
+	for (unsigned i = 0; i < s->n; i++)
+		nl_series_free(s->series[i]);
+	nl_series_free(s->overflow);
+	nl_runs_free(s->runs);
+	free(s->slot);
+	free(s->series);
+	free(s->sorted);
+	free(s);
+}
+
+static int by_name(const struct series *a, const struct series *b)
+{
+	if (a->pub.kind != b->pub.kind)
+		return a->pub.kind < b->pub.kind ? -1 : 1;
+	int kind = strcmp(a->pub.kind_text, b->pub.kind_text);
+	return kind ? kind : strcmp(a->pub.policy, b->pub.policy);
+}
+
+static void sort_in(struct nl_system *s, struct series *new)
+{
+	unsigned i = nl_system_count(s);
+	while (i > 0 && by_name(s->sorted[i - 1], new) > 0)
+		i--;
+	memmove(s->sorted + i + 1, s->sorted + i, (nl_system_count(s) - i) * sizeof new);
+	s->sorted[i] = new;
+}
+
+static struct series *open_overflow(struct nl_system *s)
+{
+	if (!s->overflow) {
+		struct series *new = nl_series_new((struct nl_text){ "other", 5 }, (struct nl_text){ "_overflow", 9 });
+		if (new)
+			sort_in(s, new);
+		s->overflow = new;
+	}
+	return s->overflow;
+}
+
+static struct nl_text cut(struct nl_text t)
+{
+	if (t.n > NAME_MOST)
+		for (t.n = NAME_MOST; t.n > 0 && (t.s[t.n] & 0xc0) == 0x80; t.n--)
+			;
+	return t;
+}
+
+static bool is_of(const struct series *s, struct nl_text kind, struct nl_text policy)
+{
+	return s->npolicy == policy.n && s->nkind == kind.n && memcmp(s->pub.policy, policy.s, policy.n) == 0
+	       && memcmp(s->pub.kind_text, kind.s, kind.n) == 0;
+}
+
+struct series *nl_system_open_series(struct nl_system *s, struct nl_text kind, struct nl_text policy)
+{
+	kind = cut(kind), policy = cut(policy);
+	uint64_t hash = nl_text_hash(policy.s, policy.n, nl_text_hash(kind.s, kind.n, s->key)) << 16;
+	unsigned at = (unsigned)(hash >> 32) & (s->slots - 1);
+	for (; s->slot[at]; at = (at + 1) & (s->slots - 1)) {
+		struct series *have = s->series[(s->slot[at] & 0xffff) - 1];
+		if ((s->slot[at] & ~UINT64_C(0xffff)) == hash && is_of(have, kind, policy))
+			return have;
+	}
+	if (s->n == s->cfg.series)
+		return open_overflow(s);
+	struct series *new = nl_series_new(kind, policy);
+	if (!new)
+		return NULL;
+	sort_in(s, new);
+	s->series[s->n++] = new;
+	s->slot[at] = hash | s->n;
+	return new;
+}
+
+void nl_system_line(struct nl_system *s, enum nl_line line)
+{
+	s->lines[line]++;
+}
+
+/* Events of the future do not move the clock; those behind it by too much are not in windows. */
+static enum nl_line judge(struct nl_system *s, const struct nl_fact *f, int64_t real_us)
+{
+	if (real_us > 0 && s->cfg.skew_us < INT64_MAX && f->time_us > real_us + s->cfg.skew_us)
+		return NL_LINE_SKEWED;
+	if (f->time_us > s->latest_us)
+		s->latest_us = f->time_us;
+	return s->cfg.late_us < s->latest_us - f->time_us && !MUTANT(LATE_BY_ARRIVAL) ? NL_LINE_LATE : NL_LINE_OK;
+}
+
+static void count_call(struct nl_counts *n, const struct nl_fact *f)
+{
+	if (f->depth != 0 || (f->told != NL_TOLD_SUCCESS && f->told != NL_TOLD_FAILURE))
+		return;
+	n->requests++;
+	if (f->told == NL_TOLD_SUCCESS)
+		return;
+	unsigned class = nl_err_class(f->err);
+	n->failures++;
+	n->rejected += class == NL_ERR_REJECTED;
+	n->timeouts += class == NL_ERR_TIMEOUT;
+}
+
+enum nl_line nl_system_take(struct nl_system *s, const struct nl_fact *f, int64_t real_us)
+{
+	if (!nl_runs_take(s->runs, f) && !MUTANT(READS_TWICE)) {
+		s->lines[NL_LINE_DUP]++;
+		return NL_LINE_DUP;
+	}
+	enum nl_line line = judge(s, f, real_us);
+	s->lines[line]++;
+	s->told[f->told]++;
+	if (f->told == NL_TOLD_RUN_STARTED || f->told == NL_TOLD_RUN_ENDED)
+		return line;
+	count_call(&s->calls, f);
+	struct series *series = nl_system_open_series(s, f->kind, f->policy);
+	s->overflowed += series && series == s->overflow;
+	if (!series || nl_series_take(series, f, line == NL_LINE_OK ? NL_IN_TIME : NL_OUT_OF_TIME) < 0)
+		s->starved = true;
+	return line;
+}
+
+static int by_first(const void *a, const void *b)
+{
+	const struct series *x = *(const struct series *const *)a, *y = *(const struct series *const *)b;
+	return x->pub.first_us != y->pub.first_us ? (x->pub.first_us < y->pub.first_us ? -1 : 1) : by_name(x, y);
+}
+
+static uint64_t events_of(const struct series *s)
+{
+	const struct nl_series *p = &s->pub;
+	return p->all.requests + p->rejected + p->timeouts + p->exhausted + p->retried + p->hedged + p->won + p->lost + p->fell_back
+	       + p->stale + p->degraded + p->all_moves + p->waited.n + p->held.n;
+}
+
+static int merge_series(struct nl_system *a, const struct series *b)
+{
+	struct series *s = nl_system_open_series(a, (struct nl_text){ b->pub.kind_text, b->nkind }, (struct nl_text){ b->pub.policy, b->npolicy });
+	if (s && s == a->overflow && strcmp(b->pub.policy, "_overflow") != 0)
+		a->overflowed += events_of(b);
+	return s ? nl_series_merge(s, b) : -1;
+}
+
+int nl_system_merge(struct nl_system *a, const struct nl_system *b)
+{
+	struct series **order = malloc((b->n + 1) * sizeof *order);
+	int r = order ? 0 : -1;
+	if (a->latest_us < b->latest_us)
+		a->latest_us = b->latest_us;
+	for (unsigned i = 0; i < NL_LINES; i++)
+		a->lines[i] += b->lines[i];
+	for (unsigned i = 0; i < NL_TOLDS; i++)
+		a->told[i] += b->told[i];
+	a->overflowed += b->overflowed;
+	a->calls.requests += b->calls.requests, a->calls.failures += b->calls.failures;
+	a->calls.rejected += b->calls.rejected, a->calls.timeouts += b->calls.timeouts;
+	if (r == 0 && b->n > 0) {
+		memcpy(order, b->series, b->n * sizeof *order);
+		qsort(order, b->n, sizeof *order, by_first);
+	}
+	for (unsigned i = 0; r == 0 && i < b->n; i++)
+		r = merge_series(a, order[i]);
+	if (r == 0 && b->overflow)
+		r = open_overflow(a) ? nl_series_merge(a->overflow, b->overflow) : -1;
+	free(order);
+	if (r < 0 || nl_runs_merge(a->runs, b->runs) < 0 || b->starved)
+		a->starved = true;
+	return r;
+}
+
+int64_t nl_system_latest(const struct nl_system *s)
+{
+	return s->latest_us;
+}
+
+const uint64_t *nl_system_lines(const struct nl_system *s)
+{
+	return s->lines;
+}
+
+uint64_t nl_system_told(const struct nl_system *s, enum nl_told told)
+{
+	return s->told[told];
+}
+
+struct nl_counts nl_system_calls(const struct nl_system *s)
+{
+	return s->calls;
+}
+
+uint64_t nl_system_overflowed(const struct nl_system *s)
+{
+	return s->overflowed;
+}
+
+const struct nl_runs *nl_system_runs(const struct nl_system *s)
+{
+	return s->runs;
+}
+
+bool nl_system_starved(const struct nl_system *s)
+{
+	return s->starved;
+}
+
+unsigned nl_system_count(const struct nl_system *s)
+{
+	return s->n + (s->overflow != NULL);
+}
+
+const struct nl_series *nl_system_series(const struct nl_system *s, unsigned i)
+{
+	return i < nl_system_count(s) ? &s->sorted[i]->pub : NULL;
+}
+
+static const struct nl_series *unknown(const struct nl_system *s, const char *name, struct nl_err *err)
+{
+	struct nl_near near = nl_near_to(name, strlen(name));
+	char safe[65];
+	for (unsigned i = 0; i < nl_system_count(s); i++)
+		nl_near_try(&near, s->sorted[i]->pub.policy, s->sorted[i]->npolicy);
+	snprintf(safe, sizeof safe, "%s", near.best ? near.best : "");
+	nl_defuse(safe);
+	nl_fail(err, "%s: no such policy in %llu events%s%s%s", name, (unsigned long long)s->lines[NL_LINE_OK],
+	        near.best ? " (did you mean " : "", safe, near.best ? "?)" : "");
+	return NULL;
+}
+
+const struct nl_series *nl_system_find(const struct nl_system *s, const char *name, struct nl_err *err)
+{
+	const struct nl_series *found = NULL;
+	const char *slash = strchr(name, '/');
+	char kinds[120] = "";
+	unsigned n = 0;
+	for (unsigned i = 0; i < nl_system_count(s); i++) {
+		const struct nl_series *p = &s->sorted[i]->pub;
+		bool with_kind = slash && strncmp(name, p->kind_text, (size_t)(slash - name)) == 0 && p->kind_text[slash - name] == '\0'
+		                 && strcmp(slash + 1, p->policy) == 0;
+		if (with_kind)
+			return p;
+		if (strcmp(name, p->policy) != 0)
+			continue;
+		size_t at = strlen(kinds);
+		snprintf(kinds + at, sizeof kinds - at, "%s%.10s/%.64s", n++ ? ", " : "", p->kind_text, p->policy);
+		found = p;
+	}
+	nl_defuse(kinds);
+	if (n > 1)
+		nl_fail(err, "%s: ambiguous: %s", name, kinds);
+	return n > 1 ? NULL : n == 1 ? found : unknown(s, name, err);
+}
