@@ -71,22 +71,25 @@ struct nl_fact {
 	int64_t epoch, delay_us, slept_us;
 };
 
-/* Reads one line without its newline.  OK, or what it is up to NEWER; *f is
- * whole only with OK, and points into text.  Bytes before f->line.s are somebody
- * else's text.  Also of the wrappings of others (journald's JSON, docker's):
- * there the event is unescaped into room[NL_FACT_MAX] and f points there. */
+/* Reads one line without its newline.  OK, or what it is up to NEWER (fact.c has
+ * the rules, which nl-observe(1) tells too); *f is whole only with OK, and points
+ * into text.  Bytes before f->line.s and behind the event's last bracket are
+ * somebody else's text.  Also of the wrappings of others (journald's JSON,
+ * docker's): there the event is unescaped into room[NL_FACT_MAX] and f points
+ * there, so f->line.s is not in text. */
 enum nl_line nl_fact_read(struct nl_fact *f, const char *text, size_t n, char room[NL_FACT_MAX]);
 
 /* An attribute that nl_fact has not: its JSON value as text in the line, n 0 when absent. */
 struct nl_text nl_fact_attr(const struct nl_fact *, const char *key);
-/* The same as a number (seconds of a key ending in _s are microseconds), or absent. */
+/* The same as a whole number, seconds in microseconds (0 or more, below 10^9 s), any number; or absent. */
 int64_t nl_fact_int(const struct nl_fact *, const char *key, int64_t absent);
 int64_t nl_fact_us(const struct nl_fact *, const char *key, int64_t absent);
 double nl_fact_real(const struct nl_fact *, const char *key, double absent);
-/* Unescaped, terminated, cut at a character; its length. */
+/* Unescaped, terminated, cut at a character; its length, 0 also when it is no string. */
 size_t nl_fact_str(const struct nl_fact *, const char *key, char *buf, size_t size);
 
-/* RFC 3339 in UTC, "2026-11-24T13:00:00.000000Z", to microseconds; -1: it is none. */
+/* RFC 3339 in UTC, "2026-11-24T13:00:00.000000Z", with any decimals or none, to
+ * microseconds since 1970; -1: it is none, or before. */
 int64_t nl_time_read(const char *s, size_t n);
 
 #endif
