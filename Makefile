@@ -193,7 +193,7 @@ fuzz: $(fuzz_c:tests/%.c=build/%)
 	@for f in $^; do $$f -max_total_time=$(FUZZ_TIME) -verbosity=0 -artifact_prefix=$$f- $$f.corpus $$(case $$f in *json*) echo tests/fuzz/json;; *expr*) echo tests/fuzz/expr;; esac) || exit; done
 
 # Lint: a stamp per file, so that only what changed is read again.  Silent when all is well.
-lint_c := $(wildcard bin/*.c lib/*.c lib/observe/*.c tests/*/*.c examples/*.c)
+lint_c := $(wildcard bin/*.c lib/*.c lib/observe/*.c tests/*/*.c examples/*.c) $(if $(bash_h),lib/bash/nl.c)
 lint_sh := .ci/run tests/run-suite $(wildcard lib/*.sh examples/*.sh examples/*/*.sh tests/*.sh tests/*.bats tests/*.bash \
 	completions/*.bash $(addprefix tests/bench/,run state algebra profile *.sh))
 # gcc 12 finds uninitialized values where a struct is returned; clang's analyzer and valgrind look for real ones.
@@ -202,6 +202,9 @@ trust := -Wno-analyzer-use-of-uninitialized-value
 budget := -Xclang -analyzer-config -Xclang max-nodes=50000
 lint:
 	+@$(sub) -Otarget -k lint-files
+	@$(if $(bash_h),,echo 'No headers of bash, so lib/bash/nl.c was not read: apt-get install bash-builtins pkg-config')
+build/lint/lib/bash/nl.c.ok: std += $(bash_flags)
+build/lint/lib/bash/nl.c.ok: SHIP :=
 lint-files: $(patsubst %,build/lint/%.ok,$(lint_c) $(lint_sh) $(man) $(wildcard completions/_nl completions/nl.fish))
 build/lint/%.c.ok: %.c .clang-tidy tests/.clang-tidy Makefile | build/include/jsmn.h
 	$Q mkdir -p $(@D); $(CC) $(std) $(warn) -Werror -O2 -fanalyzer $(trust) -MMD -MP -MT $@ -MF $(@:ok=d) -c -o $(@:ok=o) $<

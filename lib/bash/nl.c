@@ -114,9 +114,9 @@ static int run(const struct nl_layer *layer, WORD_LIST *list)
 #define BUILTIN(tool, layer, what) \
 	static int tool##_builtin(WORD_LIST *list) \
 	{ \
-		return run(&layer, list); \
+		return run(&(layer), list); \
 	} \
-	static char *const tool##_doc[] = { (char *)what, (char *)"See nl-bash(1) and nl-" #tool "(1).", NULL }; \
+	static char *const tool##_doc[] = { (char *)(what), (char *)"See nl-bash(1) and nl-" #tool "(1).", NULL }; \
 	extern struct builtin tool##_struct __asm__("\"nl-" #tool "_struct\""); \
 	struct builtin tool##_struct = { \
 		.name = (char *)"nl-" #tool, .function = tool##_builtin, .flags = BUILTIN_ENABLED, .long_doc = tool##_doc, \
