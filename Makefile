@@ -165,7 +165,7 @@ coverage:
 	@gcov -n build/cov/obj/lib/*.gcno 2>/dev/null | awk -F"['%:]" '/^File/ { f = $$2 } /^Lines/ && f ~ /^lib.*c$$/ { \
 	split($$3, n, " "); sum += n[2]; hit += $$2 * n[2] / 100; print $$2 "%", f; f = "" } END { printf "%.1f%% lib\n", 100 * hit / sum }'
 
-bench bench-gate: bin aid benches
+bench bench-gate: bin aid benches guest
 	@for b in run state algebra; do $(env) sh tests/bench/$$b $(if $(filter %-gate,$@),--gate) || exit; echo; done
 profile:
 	+@$(sub) VARIANT=release bin aid benches && $(subst $O/,build/release/,$(env)) sh tests/bench/profile
