@@ -50,6 +50,11 @@ bool nl_term_is_gate(const struct nl_term *t)
 	return t->kind == NL_TERM_BREAKER || t->kind == NL_TERM_BULKHEAD;
 }
 
+bool nl_term_repeats(const struct nl_term *t)
+{
+	return t->kind == NL_TERM_RETRY && nl_term_num(t, "attempts", 3) != 1;
+}
+
 const struct nl_term *nl_term_find(const struct nl_term *t, enum nl_term_kind kind)
 {
 	const struct nl_term *found = NULL;
@@ -120,6 +125,7 @@ static void ask(struct list *l, const struct nl_term *t, const struct nl_rule_of
 static void ask_all(struct list *l, const struct nl_term *t)
 {
 	ask(l, t, nl_rules_of_time);
+	ask(l, t, nl_rules_of_gates);
 	ask(l, t, nl_rules_of_order);
 	for (const struct nl_term *i = t->inner; i; i = i->next)
 		ask_all(l, i);

@@ -34,13 +34,14 @@ struct nl_checked {
 /* One rule on one call: does it find something?  f has its code and severity. */
 typedef bool nl_rule(const struct nl_checked *, const struct nl_term *, struct nl_finding *f);
 struct nl_rule_of { const char *code; enum nl_severity severity; nl_rule *rule; };
-extern const struct nl_rule_of nl_rules_of_time[], nl_rules_of_order[];         /* a NULL code ends them */
+extern const struct nl_rule_of nl_rules_of_time[], nl_rules_of_gates[], nl_rules_of_order[];     /* a NULL code ends them */
 
 /* For rules. */
 struct nl_around { nl_time limit; const struct nl_term *by; };
 struct nl_around nl_term_around(const struct nl_term *);        /* the shortest limit around it; NL_NEVER: none */
 nl_time nl_term_longest(const struct nl_checked *, const struct nl_term *);     /* what it can last by itself */
 bool nl_term_is_gate(const struct nl_term *);                   /* a breaker or bulkhead */
+bool nl_term_repeats(const struct nl_term *);                   /* a retry of more than one attempt */
 const struct nl_term *nl_term_find(const struct nl_term *, enum nl_term_kind);  /* the first inside, or NULL */
 void nl_finding_edit(struct nl_finding *, struct nl_edit);
 const char *nl_checked_text(const struct nl_checked *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

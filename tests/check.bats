@@ -70,6 +70,19 @@ silent() {
 	finds NL005 17 'race(hedge=2) + breaker(db) + timeout(1s)'
 	finds NL005 16 'timeout(1s) + (breaker(db) & breaker(db))'
 }
+@test "NL005: a bulkhead whose places the arms of a race take from each other: an error where there are too few, else a note" {
+	finds NL005 17 'race(hedge=2) + bulkhead(db)'
+	[ "$(nl-run --check --json 'race(hedge=2) + bulkhead(db)' | jq -r .severity)" = error ]
+	run -1 nl-run --check 'race(hedge=2, delay=2s) + bulkhead(db) + timeout(5s)'
+	[[ $output == *'t=2     bulkhead@col 27 is full, rejects: 75'* ]]
+	finds NL005 17 '(pass & pass) + bulkhead(db, wait=1m)'
+	finds NL005 43 '(timeout(1s) + bulkhead(a)) & (retry(2) + bulkhead(db)) & bulkhead(db)'
+	finds NL005 17 '(pass & pass) + bulkhead(db, max=9) + timeout(1s)'
+	[ "$(nl-run --check --json '(pass & pass) + bulkhead(db, max=9)' | jq -r '.severity, .rewrite')" = $'note\nbulkhead(db, max=4) + pass & pass' ]
+}
+@test "NL005: not a bulkhead around the race, one without limit, or one of each arm" {
+	silent NL005 'bulkhead(db) + (pass & pass)' '(pass & pass) + bulkhead(db, max=inf)' 'bulkhead(a) & bulkhead(b)' 'race() + bulkhead(a)'
+}
 @test "NL005: not around the race, nor with names of their own" {
 	silent NL005 'breaker(db) + (timeout(1s) & timeout(2s))' '(breaker(a) + timeout(1s)) & (breaker(b) + timeout(1s))' 'race() + breaker(a) + timeout(1s)'
 }
