@@ -16,7 +16,7 @@ static int64_t begin_of(int64_t now_us, int64_t window_us)
 /* Whether the requests that are kept as they are are all of those from a second on. */
 static bool is_exact(const struct nl_series *s, int64_t from)
 {
-	return !s->dense || s->last[0].time_us / 1000000 < from;
+	return !s->dense || (s->nlast == NL_EXACT && s->last[0].time_us / 1000000 < from);
 }
 
 struct nl_counts nl_series_counts(const struct nl_series *s, int64_t now_us, int64_t window_us)

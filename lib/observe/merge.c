@@ -7,7 +7,7 @@
 static void join(int64_t *a, int64_t b, enum nl_join how)
 {
 	if (how == NL_SUM)
-		*a = (int64_t)((uint64_t)*a + (uint64_t)b);
+		*a = b < INT64_MAX - *a ? *a + b : INT64_MAX;
 	else if (how == NL_MOST ? b > *a : b >= 0 && (*a < 0 || b < *a))
 		*a = b;
 }

@@ -334,13 +334,14 @@ static void add_name(struct nl_runs *r, struct run *run, uint32_t seq, struct nl
 
 bool nl_runs_take(struct nl_runs *r, const struct nl_fact *f)
 {
-	struct run *run = run_of(r, f->run, f->time_us);
+	int64_t time_us = f->time_us < 0 ? 0 : f->time_us;
+	struct run *run = run_of(r, f->run, time_us);
 	if (f->told == NL_TOLD_RUN_ENDED)
 		add_end(r, run, f->events > 0 ? f->events : 1, f->dropped);
 	if (f->seq == UINT32_MAX || add_seqs(r, run, f->seq, f->seq + 1) == 0)
 		return false;
 	run->started = run->started || f->told == NL_TOLD_RUN_STARTED;
-	add_times(run, f->time_us, f->time_us);
+	add_times(run, time_us, time_us);
 	if (f->policy.n > 0)
 		add_name(r, run, f->seq, f->policy);
 	return true;
@@ -355,8 +356,8 @@ int nl_runs_add(struct nl_runs *r, const struct nl_run_facts *f)
 			return -1;
 		r->gone.twice += f->range[i].to - f->range[i].from - (uint64_t)new;
 	}
-	if (run->beside && f->closed > 0)
-		r->beside[run->beside - 1].lines -= f->closed;
+	if (run->beside)
+		r->beside[run->beside - 1].lines -= f->closed < r->beside[run->beside - 1].lines ? f->closed : r->beside[run->beside - 1].lines;
 	run->started = run->started || f->started;
 	add_times(run, f->first_us, f->last_us);
 	add_end(r, run, f->events, f->dropped);

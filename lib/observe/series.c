@@ -74,12 +74,18 @@ void nl_series_free(struct series *s)
 	free(s);
 }
 
+/* What strangers write stays a number that a snapshot can have. */
+static void add(uint64_t *sum, int64_t n)
+{
+	*sum = n < INT64_MAX - (int64_t)*sum ? *sum + (uint64_t)n : INT64_MAX;
+}
+
 static void spend(struct nl_spent *s, int64_t us)
 {
 	if (us < 0)
 		return;
 	s->n++;
-	s->us += (uint64_t)us;
+	add(&s->us, us);
 	if ((uint64_t)us > s->most_us)
 		s->most_us = (uint64_t)us;
 }
@@ -204,8 +210,8 @@ void nl_series_put_usage(struct series *s, struct nl_stamp at, int64_t active, i
 	if (!nl_stamp_is_later(at, s->told))
 		return;
 	s->told = at;
-	s->pub.active = active, s->pub.max = max;
-	s->pub.queued = queued;
+	s->pub.active = active < 0 ? -1 : active, s->pub.max = max < 0 ? -1 : max;
+	s->pub.queued = queued < 0 ? -1 : queued;
 }
 
 static struct nl_stamp stamp_of(const struct nl_fact *f)
@@ -248,7 +254,7 @@ static int take_request(struct series *s, const struct nl_fact *f, enum nl_when 
 		r = take_failure(s, f, &e.end);
 	else
 		later(&p->last_success_us, f->time_us);
-	p->attempts += f->attempts >= 0 ? (uint64_t)f->attempts : !(e.end & REJECTED);
+	add(&p->attempts, f->attempts >= 0 ? f->attempts : !(e.end & REJECTED));
 	p->recovered += f->told == NL_TOLD_SUCCESS && f->attempts > 1;
 	if (f->dur_us >= 0) {
 		spend(&p->dur, f->dur_us);

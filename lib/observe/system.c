@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define OVERFLOW "_overflow"
+#define OVERFLOW_KIND "other"
 #define NAME_MOST 64                    /* of a policy; more is cut: whoever writes that is none of ours */
 
 struct nl_system *nl_system_new(struct nl_system_cfg cfg)
@@ -73,7 +75,7 @@ static void sort_in(struct nl_system *s, struct series *new)
 static struct series *open_overflow(struct nl_system *s)
 {
 	if (!s->overflow) {
-		struct series *new = nl_series_new((struct nl_text){ "other", 5 }, (struct nl_text){ "_overflow", 9 });
+		struct series *new = nl_series_new((struct nl_text){ OVERFLOW_KIND, strlen(OVERFLOW_KIND) }, (struct nl_text){ OVERFLOW, strlen(OVERFLOW) });
 		if (new)
 			sort_in(s, new);
 		s->overflow = new;
@@ -95,6 +97,11 @@ static bool is_of(const struct series *s, struct nl_text kind, struct nl_text po
 	       && memcmp(s->pub.kind_text, kind.s, kind.n) == 0;
 }
 
+static bool text_is(struct nl_text t, const char *s)
+{
+	return strlen(s) == t.n && memcmp(s, t.s, t.n) == 0;
+}
+
 struct series *nl_system_open_series(struct nl_system *s, struct nl_text kind, struct nl_text policy)
 {
 	kind = cut(kind), policy = cut(policy);
@@ -105,7 +112,7 @@ struct series *nl_system_open_series(struct nl_system *s, struct nl_text kind, s
 		if ((s->slot[at] & ~UINT64_C(0xffff)) == hash && is_of(have, kind, policy))
 			return have;
 	}
-	if (s->n == s->cfg.series)
+	if (s->n == s->cfg.series || (text_is(kind, OVERFLOW_KIND) && text_is(policy, OVERFLOW)))
 		return open_overflow(s);
 	struct series *new = nl_series_new(kind, policy);
 	if (!new)
@@ -158,7 +165,7 @@ enum nl_line nl_system_take(struct nl_system *s, const struct nl_fact *f, int64_
 	count_call(&s->calls, f);
 	struct series *series = nl_system_open_series(s, f->kind, f->policy);
 	s->overflowed += series && series == s->overflow;
-	if (!series || nl_series_take(series, f, line == NL_LINE_OK ? NL_IN_TIME : NL_OUT_OF_TIME) < 0)
+	if (!series || nl_series_take(series, f, line == NL_LINE_OK && f->time_us >= 0 ? NL_IN_TIME : NL_OUT_OF_TIME) < 0)
 		s->starved = true;
 	return line;
 }
@@ -179,7 +186,7 @@ static uint64_t events_of(const struct series *s)
 static int merge_series(struct nl_system *a, const struct series *b)
 {
 	struct series *s = nl_system_open_series(a, (struct nl_text){ b->pub.kind_text, b->nkind }, (struct nl_text){ b->pub.policy, b->npolicy });
-	if (s && s == a->overflow && strcmp(b->pub.policy, "_overflow") != 0)
+	if (s && s == a->overflow && strcmp(b->pub.policy, OVERFLOW) != 0)
 		a->overflowed += events_of(b);
 	return s ? nl_series_merge(s, b) : -1;
 }
