@@ -51,6 +51,9 @@ table() {
 	PIPE_ENOUGH         bats pipe.bats 'died of SIGPIPE has not failed'
 	PIPE_FIRST          bats pipe.bats 'as with pipefail in bash'
 	PIPE_EXITS          bats pipe.bats 'What cannot be started is 125'
+	GRACE_FORGOTTEN     env SIM_SEED=1 SIM_CASES=1000 @/bounds_test
+	SLEEP_OFF_BY_ONE    env SIM_SEED=1 SIM_CASES=1000 @/bounds_test
+	RACE_SUMS           env SIM_SEED=1 SIM_CASES=1000 @/bounds_test
 	CANCELLED_COUNTS    system
 	TICKET_OUTSIDE_GUARD system
 	PREDECESSOR_ONLY    system
@@ -78,9 +81,6 @@ table() {
 	KILLS_STRANGERS     bats embed.bats 'no child of the program'
 	EATS_SIGCHLD        bats embed.bats 'it gets its SIGCHLD'
 	LATE_IS_FINE        bats embed.bats 'behind its deadline has timed out'
-	GRACE_FORGOTTEN     bats bounds.bats .
-	SLEEP_OFF_BY_ONE    bats bounds.bats .
-	RACE_SUMS           bats bounds.bats .
 	LATE_BY_ARRIVAL     @/observer_test
 	MERGE_BY_MOST       @/sketch_test
 	READS_TWICE         @/observer_test

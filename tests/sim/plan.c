@@ -52,6 +52,8 @@ struct sim_cmd sim_cmd(const struct sim_plan *p, unsigned run)
 double sim_unit(const struct sim_plan *p, unsigned draw)
 {
 	uint64_t s = p->seed * 37 + draw;
+	if (p->unit)
+		return p->unit(p, draw);
 	return p->luck == SIM_UNLUCKY ? 0 : p->luck == SIM_LUCKY ? 1 - 0x1p-53 : (double)(nl_random(&s) >> 11) * 0x1p-53;
 }
 

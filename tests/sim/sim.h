@@ -59,6 +59,8 @@ struct sim_plan {
 	bool heard;                     /* events are written */
 	/* What the leaves do, counted from left to right, at their runs from 0; NULL: all as sim_cmd says. */
 	struct sim_cmd (*script)(const struct sim_plan *, unsigned leaf, unsigned run);
+	/* Luck at each draw; NULL: as luck says. */
+	double (*unit)(const struct sim_plan *, unsigned draw);
 	char **line;                    /* argv[0] is the outermost tool; NULL: argv */
 	char *argv[SIM_DEPTH * 32];
 	char text[2048];
@@ -84,6 +86,7 @@ struct sim_log {
 	unsigned n;
 	struct sim_step step[4096];
 	unsigned requests, retries;
+	unsigned most;                  /* scripted leaves at once */
 	const char *wrong;              /* the first thing that must not happen, or NULL */
 	char out[4096];                 /* stdout */
 	size_t outs;

@@ -25,6 +25,7 @@ static struct world {
 	const struct sim_plan *plan;
 	struct sim_log *log;
 	unsigned runs, draws, sleeps, leaves;
+	unsigned busy;                  /* scripted leaves that run */
 	unsigned ran[SIM_LEAVES];       /* by leaf */
 	const struct nl_svc *leaf[SIM_LEAVES];
 } w;
@@ -78,6 +79,7 @@ static struct nl_outcome leaf_call(struct nl_svc *svc, struct nl_run *run, struc
 	run->stopped_at = 0;
 	if (c->is.way == SIM_MISSING)
 		return (struct nl_outcome){ c->ws, NL_NOTRUN };
+	w.log->most = ++w.busy > w.log->most ? w.busy : w.log->most;
 	say(run, &q, c->is.says);
 	nl_time beat = c->is.beat ? sim_now() + c->is.beat : NL_NEVER, kill_at = NL_NEVER;
 	struct nl_outcome o = { 0, NL_RAN };
@@ -106,6 +108,7 @@ static struct nl_outcome leaf_call(struct nl_svc *svc, struct nl_run *run, struc
 				say(run, &q, ".");
 		}
 	}
+	w.busy--;
 	o.wstatus = c->ws;
 	run->stopped_at = o.why == NL_RAN ? 0 : sim_now();
 	return o;
@@ -181,12 +184,13 @@ static int os_sigwait(uint64_t set, siginfo_t *si, nl_time span)
 	nl_time until = nl_after(sim_now(), span < 0 ? 0 : span);
 	memset(si, 0, sizeof *si);
 	struct sim_proc *p = sim_me();
-	if (!p->polled && !p->woken && set & NL_SIGBIT(SIGTERM) && !p->cmd.there)
+	bool waits = !p->polled && set & NL_SIGBIT(SIGTERM) && !p->cmd.there;
+	if (waits && !p->woken)
 		w.sleeps++, step(true, sim_now() + span, 0);
 	if (set & NL_SIGBIT(SIGTERM))
 		sim_wait(set, NULL, 0, until);
 	int sig = sim_take(set);
-	p->polled = false, p->woken = sig == SIGCHLD && !p->cmd.there;
+	p->polled = false, p->woken = waits && sig == SIGCHLD;
 	return sig ? si->si_signo = sig : -EAGAIN;
 }
 
@@ -236,7 +240,7 @@ static int os_poll(struct pollfd *set, unsigned n, nl_time span)
 	struct sim_proc *p = sim_me();
 	int ready_ones = 0;
 	sim_wait(0, set, n, nl_after(sim_now(), span));
-	p->polled = true;
+	p->polled = p->pending != 0;
 	for (unsigned i = 0; i < n; i++) {
 		set[i].revents = sim_desk_ready(&p->desk, set[i].fd, set[i].events, p->pending != 0);
 		ready_ones += set[i].revents != 0;
@@ -372,7 +376,7 @@ struct sim_result sim_world(struct sim_plan *p, struct sim_log *log)
 
 	w = (struct world){ .plan = p, .log = log };
 	sim_turns_init(p);
-	log->n = log->requests = log->retries = 0, log->wrong = NULL;
+	log->n = log->requests = log->retries = log->most = 0, log->wrong = NULL;
 	struct nl_run run = { .os = &os, .environ = no_environ, .pid = SIM_PID, .horizon = p->horizon, .signals = &signals,
 	                      .std = std, .tool = "nl-sim" };
 	nl_fd_tap_init(&std[0], 1, rest[0]);
