@@ -34,17 +34,20 @@ opt_musl := -Os -static -fno-pie -no-pie -fno-asynchronous-unwind-tables
 link_musl := -s -Wl,-z,noseparate-code -Wl,--build-id=none
 warn := -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wformat=2 -Wstrict-prototypes \
 	-Wmissing-prototypes -Wwrite-strings -Wundef
-std := -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DNL_INSIDE -Ilib -Itests/unit -Itests/sim -isystem build/include
+std = -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DNL_INSIDE $(if $(pipe_from),-DNL_LIBPIPELINE) -Ilib -Itests/unit -Itests/sim -isystem build/include
 cc := $(if $(filter musl,$(VARIANT)),$(MUSL_CC),$(CC))
 flags := $(std) $(warn) $(opt_$(VARIANT)) -ffile-prefix-map=$(CURDIR)=. $(CPPFLAGS) $(CFLAGS)
 
-# libpipeline is nl-pipe's alone: of musl-deps, or Debian's, and then a musl build takes nl-pipe from gcc's release.
+# libpipeline is nl-pipe's and nl-observe's: of musl-deps, or Debian's, and then a musl build takes them from gcc's
+# release.  Without it there is no nl-pipe, and nl-observe reads no compressed files.
 dep := build/musl/dep
 pipe_a := $(if $(filter musl,$(VARIANT)),$(wildcard $(dep)/libpipeline.a))
 pipe_so := $(shell pkg-config --libs libpipeline 2>/dev/null)
 pipe_h := $(firstword $(wildcard $(addsuffix /pipeline.h,$(shell pkg-config --variable=includedir libpipeline 2>/dev/null) $(dep))))
 pipe_from := $(if $(filter musl,$(VARIANT)),$(if $(pipe_a),here,$(if $(pipe_so),release)),$(if $(pipe_so),here))
 libs_nl-pipe := $(if $(pipe_a),$(pipe_a) $(dep)/libgnu.a,$(pipe_so))
+libs_nl-observe := $(libs_nl-pipe)
+piped = $(filter $O/bin/nl-pipe $O/bin/nl-observe,$(bins))
 
 # bash's headers are Debian's bash-builtins; -isystem: warnings there are not ours to mend.
 bash_h := $(wildcard $(shell pkg-config --variable=headersdir bash 2>/dev/null))
@@ -87,7 +90,7 @@ all: lib bin
 	@ln -sfn $(VARIANT)/bin build/bin; ln -sfn $(VARIANT)/aid build/aid
 	@$(if $(findstring s,$(firstword -$(MAKEFLAGS))),,echo 'build/bin: $(notdir $(bins)) $(VERSION), $(VARIANT)')
 	@$(if $(filter musl,$(SHIP)),,echo 'No $(MUSL_CC); for the small static build: apt-get install musl-tools; make')
-	@$(if $(pipe_from),,echo 'No libpipeline, so no nl-pipe: apt-get install libpipeline-dev pkg-config; make')
+	@$(if $(pipe_from),,echo 'No libpipeline, so no nl-pipe and no compressed files for nl-observe: apt-get install libpipeline-dev pkg-config; make')
 lib: $O/libninelives.a
 bin: $(bins)
 aid: $(aids)
@@ -118,8 +121,8 @@ $(libs): $O/flags
 
 build/include/pipeline.h: $(pipe_h) | build/include/jsmn.h
 	@ln -sfn $(abspath $<) $@
-$O/bin/nl-pipe: $(pipe_a)
-$O/obj/bin/nl-pipe.o build/lint/bin/nl-pipe.c.ok: | build/include/pipeline.h
+$(piped): $(pipe_a)
+$(if $(pipe_h),$(foreach p,nl-pipe nl-observe,$O/obj/bin/$p.o build/lint/bin/$p.c.ok): | build/include/pipeline.h)
 
 # A library that one program alone needs: libs_nl-x := -lthis
 define link
@@ -129,10 +132,10 @@ endef
 $O/bin/%: $O/obj/bin/%.o $O/libninelives.a
 	$(link)
 ifeq ($(pipe_from),release)
-$O/bin/nl-pipe: build/release/bin/nl-pipe
+$(piped): $O/bin/%: build/release/bin/%
 	@mkdir -p $(@D) && strip -o $@ $<
-build/release/bin/nl-pipe: FORCE
-	+@$(sub) $(if $(findstring s,$(firstword -$(MAKEFLAGS))),-s) VARIANT=release $@
+$(piped:$O/%=build/release/%) &: FORCE
+	+@$(sub) $(if $(findstring s,$(firstword -$(MAKEFLAGS))),-s) VARIANT=release $(piped:$O/%=build/release/%)
 endif
 build/pic/obj/lib/bash/nl.o: flags += $(bash_flags)
 build/pic/nl.so: build/pic/obj/lib/bash/nl.o build/pic/libninelives.a

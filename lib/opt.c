@@ -204,6 +204,7 @@ static int read_delay(const char *value, struct nl_delay *out, struct nl_err *wh
 static int assign(struct nl_svc *svc, const struct nl_opt *o, const char *value, bool gnu, struct nl_err *why)
 {
 	void *field = (char *)svc + o->offset;
+	struct nl_list *list = field;
 	struct nl_num num = { .given = true };
 	struct nl_span span = { .given = true };
 	struct nl_seed seed = { .given = true };
@@ -269,6 +270,11 @@ static int assign(struct nl_svc *svc, const struct nl_opt *o, const char *value,
 		return nl_parse_name(value, field, why);
 	case NL_STR:
 		*(const char **)field = value;
+		return 0;
+	case NL_LIST:
+		if (list->n == NL_LIST_MOST)
+			return nl_fail(why, "given more than %d times", NL_LIST_MOST);
+		list->text[list->n++] = value;
 		return 0;
 	case NL_ACTION:
 		break;

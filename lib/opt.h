@@ -28,13 +28,16 @@ struct nl_delay { nl_time ns; unsigned ppm; bool given; };
 #define NL_WINDOW_LONGEST (24 * 3600 * NL_SEC)
 /* One word of a list, for --stdin, --kill and the like. */
 struct nl_word { unsigned char index; bool given; };
+/* Texts of an option that may be given several times, in their order. */
+#define NL_LIST_MOST 16
+struct nl_list { const char *text[NL_LIST_MOST]; unsigned n; };
 
 /* NL_NAME is a string that nl_parse_name accepts; NL_PICK, without a value, makes
  * its nl_word the option's pick; NL_ACTION has no field, its
  * offset is the enum nl_opt_result that it makes nl_opt_parse return. */
 enum nl_opt_type {
 	NL_FLAG, NL_NUM, NL_SPAN, NL_SEED, NL_STR, NL_SIGNAL, NL_CODES, NL_BACKOFF, NL_JITTER, NL_WORD,
-	NL_REAL, NL_PCT, NL_EXITCODE, NL_WINDOW, NL_DELAY, NL_NAME, NL_PICK, NL_ACTION,
+	NL_REAL, NL_PCT, NL_EXITCODE, NL_WINDOW, NL_DELAY, NL_LIST, NL_NAME, NL_PICK, NL_ACTION,
 };
 
 struct nl_opt {
@@ -54,8 +57,8 @@ struct nl_opt {
 	_Generic(((T *)0)->member, bool: NL_FLAG, struct nl_num: NL_NUM, struct nl_span: NL_SPAN, struct nl_seed: NL_SEED, \
 	const char *: NL_STR, struct nl_sig: NL_SIGNAL, struct nl_codes: NL_CODES, struct nl_backoff: NL_BACKOFF, \
 	enum nl_jitter: NL_JITTER, struct nl_word: NL_WORD, struct nl_real: NL_REAL, struct nl_pct: NL_PCT, \
-	struct nl_exit: NL_EXITCODE, struct nl_window: NL_WINDOW, struct nl_delay: NL_DELAY), offsetof(T, member), arg, help, def, \
-	_Generic(((T *)0)->member, const char *: true, default: false), 0 }
+	struct nl_exit: NL_EXITCODE, struct nl_window: NL_WINDOW, struct nl_delay: NL_DELAY, struct nl_list: NL_LIST), offsetof(T, member), arg, help, def, \
+	_Generic(((T *)0)->member, const char *: true, struct nl_list: true, default: false), 0 }
 
 /* Options of every tool, kept in struct nl_svc. */
 extern const struct nl_opt nl_opt_common[];

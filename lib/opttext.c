@@ -158,6 +158,8 @@ static bool is_given(const struct nl_opt *o, const void *field)
 		return ((const struct nl_window *)field)->given;
 	case NL_DELAY:
 		return ((const struct nl_delay *)field)->given;
+	case NL_LIST:
+		return ((const struct nl_list *)field)->n;
 	case NL_STR:
 	case NL_NAME:
 		return *(const char *const *)field;
@@ -173,6 +175,7 @@ static void put_value(struct text *t, const struct nl_opt *o, const void *field)
 	const struct nl_codes *codes = field;
 	const struct nl_window *window = field;
 	const struct nl_delay *delay = field;
+	const struct nl_list *texts = field;
 	size_t from = t->n;
 	char name[16], number[32];
 
@@ -231,6 +234,10 @@ static void put_value(struct text *t, const struct nl_opt *o, const void *field)
 			puts_to(t, number);
 		else
 			put_span(t, delay->ns);
+		break;
+	case NL_LIST:
+		for (unsigned i = 0; i < texts->n; i++)
+			item(t, from, texts->text[i]);
 		break;
 	case NL_STR:
 	case NL_NAME:

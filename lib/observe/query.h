@@ -33,6 +33,7 @@ struct nl_ask {
 struct nl_query {
 	const char *name, *args, *about;        /* "rate", "POLICY", "failures of all requests, 0 to 1" */
 	unsigned least, most;                   /* words that it takes; on the command line what follows are sources */
+	bool live;                              /* follows its sources, unless --once */
 	/* Checks the words before anything is read, and listens if it must.  May be NULL. */
 	int (*begin)(struct nl_ask *, struct nl_intake *, struct nl_err *);
 	/* The answer into out, and the exit status: 0..3; -1 with err is 125.  err is empty before, and said if it is

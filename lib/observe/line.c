@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * line.c - bytes into lines, lines into facts; what is no event to stderr.
+ *
+ * Lines are read where they are: only what has no end yet is copied, once for
+ * each read.  All sources share one buffer, in front of which there is room for
+ * that.
+ */
+#include "observe/intake.h"
+
+#include "io.h"
+#include "os.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Bytes for stderr.  Those that follow each other are written at once. */
+static void write_out(struct nl_intake *in)
+{
+	int error = 0;
+	if (in->tee_to > in->tee_from && !in->error) {
+		nl_put(in->run, in->q, nl_chain(in->run, in->q, 1), in->tee_from, (size_t)(in->tee_to - in->tee_from), &error);
+		in->error = error;
+	}
+	in->tee_from = in->tee_to = NULL;
+}
+
+static void pass(struct nl_intake *in, const char *from, const char *to)
+{
+	if (!in->tee || to <= from)
+		return;
+	if (from != in->tee_to) {
+		write_out(in);
+		in->tee_from = from;
+	}
+	in->tee_to = to;
+}
+
+/* What of a line is not the event: before it, and behind it where more than blanks is
+ * there.  An event that others have wrapped is the whole line. */
+static void pass_around(struct nl_intake *in, const struct nl_fact *f, const char *text, const char *from, const char *end, const char *next)
+{
+	const char *behind = f->line.s + f->line.n;
+	if (f->line.s < text || f->line.s >= end)
+		return;
+	pass(in, from, f->line.s);
+	while (behind < end && (*behind == ' ' || *behind == '\t' || *behind == '\r'))
+		behind++;
+	if (behind < end)
+		pass(in, f->line.s + f->line.n, next);
+}
+
+/* One line, from text to end; next is behind its newline, if it has one. */
+static void take(struct nl_intake *in, struct nl_source *s, const char *text, const char *end, const char *next)
+{
+	struct nl_fact f;
+	const char *from = text + s->teed;
+	bool is_long = s->is_long;
+	s->teed = 0, s->is_long = false;
+	if (end - text > NL_SOURCE_LINE || (is_long && end - text > NL_SOURCE_TAIL)) {
+		is_long = true;
+		if (from < end - NL_SOURCE_TAIL) {
+			pass(in, from, end - NL_SOURCE_TAIL);
+			from = end - NL_SOURCE_TAIL;
+		}
+		text = end - NL_SOURCE_TAIL;
+	}
+	enum nl_line what = nl_shapes_read(in->shapes, &f, text, (size_t)(end - text), in->room);
+	bool event = what == NL_LINE_OK;
+	if (event)
+		what = nl_system_take(in->system, &f, s->live ? in->real_us : 0);
+	else
+		nl_system_line(in->system, what = is_long ? NL_LINE_TOO_LONG : what);
+	in->lines++;
+	if (event)
+		pass_around(in, &f, text, from, end, next);
+	else
+		pass(in, from, next);
+	for (struct nl_listener *l = in->listeners; l; l = l->next)
+		l->line(l, what, event ? &f : NULL, text, (size_t)(end - text));
+}
+
+/* What is kept may be the beginning of an event, or of a line that others have
+ * wrapped around one: what comes before may go to stderr at once. */
+static const char *may_begin(const char *text, const char *end)
+{
+	static const char mark[] = "{\"nl\":";
+	for (const char *p = text; (p = memchr(p, '{', (size_t)(end - p))); p++) {
+		size_t n = (size_t)(end - p) < sizeof mark - 1 ? (size_t)(end - p) : sizeof mark - 1;
+		if (!memcmp(p, mark, n))
+			return p;
+	}
+	return end;
+}
+
+static void keep(struct nl_intake *in, struct nl_source *s, const char *text, const char *end)
+{
+	if (end - text > NL_SOURCE_LINE) {
+		const char *cut = end - NL_SOURCE_TAIL;
+		pass(in, text + s->teed, cut);
+		s->teed = cut - text < (ptrdiff_t)s->teed ? s->teed - (size_t)(cut - text) : 0;
+		s->is_long = true;
+		text = cut;
+	}
+	if (in->tee && (s->is_long || (text < end && *text != '{'))) {
+		const char *to = may_begin(text + s->teed, end);
+		pass(in, text + s->teed, to);
+		s->teed = (size_t)(to - text);
+	}
+	write_out(in);                  // The buffer is used again.
+	size_t n = (size_t)(end - text);
+	if (n > s->room) {
+		char *more = realloc(s->kept, n < 4096 ? 4096 : NL_SOURCE_LINE);
+		if (!more) {                    // Without memory its beginning is lost, and it is a torn line.
+			n = 0, s->teed = 0;
+		} else {
+			s->kept = more, s->room = n < 4096 ? 4096 : NL_SOURCE_LINE;
+		}
+	}
+	if (n)
+		memmove(s->kept, text, n);
+	s->n = n;
+}
+
+void nl_lines(struct nl_intake *in, struct nl_source *s, char *text, size_t n)
+{
+	char *end = text + n, *from = text + s->n, *newline;
+	assert(s->n <= n);
+	if (s->live)
+		in->real_us = in->run->os->clock(CLOCK_REALTIME) / NL_US;
+	while ((newline = memchr(from, '\n', (size_t)(end - from)))) {
+		take(in, s, text, newline, newline + 1);
+		text = from = newline + 1;
+	}
+	keep(in, s, text, end);
+}
+
+void nl_lines_end(struct nl_intake *in, struct nl_source *s)
+{
+	size_t n = s->n;
+	s->n = 0;
+	if (n)
+		take(in, s, s->kept, s->kept + n, s->kept + n);
+	write_out(in);
+	free(s->kept);
+	s->kept = NULL, s->room = 0;
+}
+
+ssize_t nl_lines_read(struct nl_intake *in, struct nl_source *s)
+{
+	char *at = in->buffer + NL_SOURCE_LINE;
+	ssize_t n = in->run->os->read(s->fd, at, NL_READ);
+	if (n <= 0)
+		return n;
+	size_t skip = s->skip < (uint64_t)n ? (size_t)s->skip : (size_t)n;
+	s->skip -= skip;
+	s->offset += (uint64_t)n;
+	at += skip;
+	if (skip == (size_t)n)
+		return n;
+	if (s->n)
+		memcpy(at - s->n, s->kept, s->n);
+	nl_lines(in, s, at - s->n, (size_t)n - skip + s->n);
+	return n;
+}

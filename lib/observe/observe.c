@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * observe.c - nl-observe: a command line into a query and its sources, the sources
+ * read, the answer printed.
+ */
+#include "observe/observe.h"
+
+#include "io.h"
+#include "near.h"
+#include "run.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+enum { ANSWER_MAX = 64 << 20 };
+#define SAVE_EACH (60 * NL_SEC)
+
+static const struct nl_opt options[] = {
+	NL_OPT(0, "window", struct nl_observe_opts, window, "DURATION", "only what ended in this time before now", "since the beginning"),
+	NL_OPT(0, "json", struct nl_observe_opts, json, NULL, "print JSON", NULL),
+	NL_OPT(0, "md", struct nl_observe_opts, md, NULL, "summary: print Markdown", NULL),
+	NL_OPT(0, "stats", struct nl_observe_opts, stats, NULL, "print what became of every line", NULL),
+	NL_OPT(0, "tee", struct nl_observe_opts, tee, NULL, "pass what is no event to standard error", NULL),
+	NL_OPT('F', "follow", struct nl_observe_opts, follow, NULL, "go on at the end of the sources", NULL),
+	NL_OPT(0, "every", struct nl_observe_opts, every, "DURATION", "with --follow: print again each DURATION", NULL),
+	NL_OPT(0, "once", struct nl_observe_opts, once, NULL, "top: print once and exit", NULL),
+	NL_OPT(0, "lateness", struct nl_observe_opts, lateness, "DURATION", "how late an event may be for windows", "5s, of files inf"),
+	NL_OPT(0, "snapshot", struct nl_observe_opts, snapshot, "FILE", "go on from FILE, and write it at the end", NULL),
+	NL_OPT(0, "max-series", struct nl_observe_opts, max_series, "N", "keep at most N policies", "2000"),
+	NL_OPT(0, "socket", struct nl_observe_opts, socket, "FILE", "ask the server at FILE instead of reading", NULL),
+	NL_OPT(0, "by", struct nl_observe_opts, by, "KEY", "blame: group by KEY", "policy"),
+	NL_OPT(0, "from", struct nl_observe_opts, from, "TIME", "diff: the first moment", NULL),
+	NL_OPT(0, "to", struct nl_observe_opts, to, "TIME", "diff: the second moment", NULL),
+	NL_OPT(0, "set", struct nl_observe_opts, set, "KEY=VALUE", "replay: under this value", NULL),
+	NL_OPT(0, "assert", struct nl_observe_opts, assert_that, "EXPR", "replay: status 2 unless EXPR holds", NULL),
+	NL_OPT(0, "as", struct nl_observe_opts, as, "prom|otlp|cloudevents|ecs", "export: the format", "prom"),
+	NL_OPT(0, "sort", struct nl_observe_opts, sort, "COLUMN", "top: by this column", NULL),
+	NL_OPT(0, "filter", struct nl_observe_opts, filter, "TEXT", "top: policies with TEXT in their names", NULL),
+	{ 0 }
+};
+
+void nl_observe_unpack(struct nl_svc *svc, nl_unpack *unpack)
+{
+	((struct nl_observe_opts *)svc)->unpack = unpack;
+}
+
+static bool is_there(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0;
+}
+
+/* The first operand is a query, else a source. */
+static int find_query(struct nl_observe_opts *l, struct nl_err *err)
+{
+	const char *name = l->sources ? l->word[0] : NULL;
+	l->query = name ? nl_query_of(name) : NULL;
+	l->asked = l->query;
+	if (!l->asked)
+		l->query = nl_query_of("summary");
+	if (l->asked)
+		l->word++, l->sources--;
+	else if (name && strcmp(name, "-") && strncmp(name, "unix:", 5) && !strchr(name, '/') && !is_there(name)) {
+		struct nl_near near = nl_near_to(name, strlen(name));
+		for (unsigned i = 0; nl_queries[i]; i++)
+			nl_near_try(&near, nl_queries[i]->name, strlen(nl_queries[i]->name));
+		return nl_fail(err, "%.80s: neither a query nor a file%s%s%s", name, near.best ? "; is it " : "", near.best ? near.best : "",
+		               near.best ? "?" : " (try --help)");
+	}
+	if (l->sources < l->query->least)
+		return nl_fail(err, "%s: missing operand (nl-observe %s %s)", l->query->name, l->query->name, l->query->args);
+	l->words = l->sources < l->query->most ? l->sources : l->query->most;
+	l->sources -= l->words;
+	return 0;
+}
+
+/* Options may stand anywhere before a "--". */
+static int observe_init(struct nl_svc *svc, char ***argv, struct nl_err *err)
+{
+	struct nl_observe_opts *l = (struct nl_observe_opts *)svc;
+	bool options_end = (*argv)[-1] && !strcmp((*argv)[-1], "--");
+	char **word = *argv;
+	svc->prints = true;
+	l->word = word;
+	while (*word) {
+		l->word[l->sources++] = *word++;
+		if (options_end)
+			continue;
+		char **before = word;
+		enum nl_opt_result r = nl_opt_parse(svc, &word, false, err);
+		if (r == NL_OPT_ERROR)
+			return -1;
+		if (r != NL_OPT_OK && !l->about)
+			l->about = r;
+		options_end = word > before && !strcmp(word[-1], "--");
+	}
+	*argv = word;
+	if (l->about)
+		return 0;
+	if (find_query(l, err) < 0)
+		return -1;
+	if (l->every.given && !l->follow)
+		return nl_fail(err, "--every: only with --follow");
+	return 0;
+}
+
+/* One call: what is asked, of what, and what came of it. */
+struct observation {
+	struct nl_observe_opts *l;
+	struct nl_run *run;
+	const struct nl_req *q;
+	struct nl_system *system;
+	struct nl_intake in;
+	struct nl_ask ask;
+	struct nl_paper paper;
+	uint64_t before;                /* lines that a snapshot had */
+	nl_time save_at;
+	int error;                      /* errno of stdout */
+	int status;
+	bool live;
+};
+
+static struct nl_paper paper(struct nl_run *run)
+{
+	struct winsize size = { 0 };
+	const char *term = nl_getenv(run, "TERM"), *no = nl_getenv(run, "NO_COLOR");
+	bool terminal = run->os->syscall(SYS_ioctl, 1, TIOCGWINSZ, (long)&size, 0, 0, 0) == 0;
+	return (struct nl_paper){ .colour = terminal && !(no && *no) && term && strcmp(term, "dumb"), .now = run->os->clock(CLOCK_REALTIME) };
+}
+
+static uint64_t count_lines(const struct nl_system *system)
+{
+	const uint64_t *lines = nl_system_lines(system);
+	uint64_t n = 0;
+	for (unsigned i = 0; i < NL_LINES; i++)
+		n += lines[i];
+	return n;
+}
+
+static void print(struct observation *o, const struct nl_out *text)
+{
+	int error = 0;
+	if (text->n && !o->error) {
+		nl_put(o->run, o->q, nl_chain(o->run, o->q, 0), text->buf, text->n, &error);
+		o->error = error;
+	}
+}
+
+static void answer(struct observation *o)
+{
+	struct nl_err err = { "" };
+	struct nl_out text;
+	nl_out_init(&text, ANSWER_MAX);
+	o->paper = paper(o->run);
+	o->ask.now_us = o->live ? o->paper.now / NL_US : nl_system_latest(o->system);
+	int r = o->l->asked || !o->l->stats ? o->ask.opts->query->answer(&o->ask, &text, &err) : 0;
+	if (o->l->stats && r >= 0)
+		nl_put_stats(&text, o->system, o->l->json);
+	if (text.lost)
+		r = nl_fail(&err, "the answer is too long");
+	print(o, &text);
+	if (err.msg[0])
+		nl_say(o->run, "%s", err.msg);
+	o->status = r < 0 ? NL_EX_FAIL : r;
+	nl_out_free(&text);
+}
+
+static int save(struct observation *o, struct nl_err *err)
+{
+	unsigned n;
+	struct nl_mark *mark = nl_intake_marks(&o->in, &n);
+	if (!mark && n)
+		return nl_fail(err, "out of memory");
+	int r = nl_system_save(o->system, o->l->snapshot, mark, n, err);
+	free(mark);
+	return r;
+}
+
+static bool wake(struct nl_intake *in, nl_time now, void *arg)
+{
+	struct observation *o = arg;
+	struct nl_err err;
+	(void)in;
+	if (o->l->snapshot && now >= o->save_at) {
+		if (save(o, &err) < 0)
+			nl_say(o->run, "%s", err.msg);
+		o->save_at = nl_after(now, SAVE_EACH);
+	}
+	return true;
+}
+
+static bool print_again(struct nl_intake *in, nl_time now, void *arg)
+{
+	struct observation *o = arg;
+	(void)in, (void)now;
+	answer(o);
+	return !o->error;
+}
+
+static bool is_socket(const char *source)
+{
+	return !strncmp(source, "unix:", 5);
+}
+
+/* A new system, or the one of the snapshot. */
+static int open_system(struct observation *o, struct nl_err *err)
+{
+	const struct nl_observe_opts *l = o->l;
+	struct nl_system_cfg cfg = {
+		.late_us = l->lateness.given ? l->lateness.ns / NL_US : o->live ? NL_LIVE_LATE / NL_US : INT64_MAX,
+		.skew_us = o->live ? NL_LIVE_LATE / NL_US : INT64_MAX, .series = l->max_series.given ? l->max_series.n : 0,
+	};
+	struct stat st;
+	o->in = (struct nl_intake){ .run = o->run, .q = o->q, .follow = o->live && (l->follow || !l->once), .tee = l->tee, .unpack = l->unpack,
+	                            .leave_tail = l->snapshot };
+	long r = l->snapshot ? o->run->os->syscall(SYS_newfstatat, AT_FDCWD, (long)l->snapshot, (long)&st, 0, 0, 0) : -ENOENT;
+	if (r < 0 && r != -ENOENT)
+		return nl_fail(err, "%.150s: %s", l->snapshot, strerror((int)-r));
+	o->system = r == 0 ? nl_system_load(l->snapshot, &o->in.mark, &o->in.nmarks, err) : nl_system_new(cfg);
+	if (!o->system)
+		return r == 0 ? -1 : nl_fail(err, "out of memory");
+	o->in.system = o->system;
+	o->before = count_lines(o->system);
+	return 0;
+}
+
+static const struct nl_sink *kept_by(const struct nl_sink *s)
+{
+	if (!s || s->type == NL_SINK_FILE || s->type == NL_SINK_DIR)
+		return s;
+	const struct nl_sink *a = kept_by(s->a);
+	return a ? a : kept_by(s->b);
+}
+
+/* Without a source: stdin, but not a person's terminal. */
+static int add_default(struct observation *o, struct nl_err *err)
+{
+	char termios[64];
+	const char *spec = nl_getenv(o->run, "NL_EVENTS");
+	if (o->run->os->syscall(SYS_ioctl, 0, TCGETS, (long)termios, 0, 0, 0) < 0)
+		return nl_intake_add(&o->in, "-", err);
+	struct nl_sink *sink = spec && *spec ? nl_sink_parse(spec, err) : NULL;
+	const struct nl_sink *kept = kept_by(sink);
+	int r = kept ? nl_intake_add(&o->in, kept->path, err)
+	             : nl_fail(err, "missing SOURCE: a file of events, a directory of them, or - for standard input (NL_EVENTS names none)");
+	nl_sink_free(sink);
+	return r;
+}
+
+static int add_sources(struct observation *o, struct nl_err *err)
+{
+	const struct nl_observe_opts *l = o->l;
+	for (unsigned i = 0; i < l->sources; i++)
+		if (nl_intake_add(&o->in, l->word[l->words + i], err) < 0)
+			return -1;
+	return l->sources ? 0 : add_default(o, err);
+}
+
+static int observe(struct observation *o, struct nl_err *err)
+{
+	struct nl_observe_opts *l = o->l;
+	struct nl_ticker printer = { .every = l->every.ns, .wake = print_again, .arg = o };
+	char *words[16] = { NULL };
+	assert(l->words < sizeof words / sizeof *words);
+	memcpy(words, l->word, l->words * sizeof *words);
+	o->live = l->follow || (l->query->live && !l->once);
+	for (unsigned i = 0; i < l->sources; i++)
+		o->live |= is_socket(l->word[l->words + i]);
+	if (open_system(o, err) < 0)
+		return -1;
+	o->ask = (struct nl_ask){
+		.run = o->run, .system = o->system, .arg = words, .args = l->words, .window_us = l->window.given ? l->window.ns / NL_US : 0,
+		.by = l->by, .json = l->json, .md = l->md, .live = o->live, .paper = &o->paper, .opts = l,
+	};
+	if (l->query->begin && l->query->begin(&o->ask, &o->in, err) < 0)
+		return -1;
+	int r = add_sources(o, err);
+	if (l->every.given) {
+		printer.at = nl_after(nl_now(o->run), printer.every);
+		nl_intake_tick(&o->in, &printer);
+	}
+	o->save_at = nl_after(nl_now(o->run), SAVE_EACH);
+	if (r == 0)
+		r = nl_intake_run(&o->in, o->in.follow && l->snapshot ? SAVE_EACH : 0, wake, o, err);
+	assert(count_lines(o->system) == o->before + o->in.lines);
+	if (r == 0 && o->in.error != EPIPE)
+		answer(o);
+	if (r == 0 && l->snapshot)
+		r = save(o, err);
+	if (l->query->end)
+		l->query->end(&o->ask);
+	return r;
+}
+
+static struct nl_outcome ended(const struct observation *o)
+{
+	if (o->error == EPIPE || o->in.error == EPIPE)
+		return (struct nl_outcome){ SIGPIPE, NL_RAN };
+	if (o->error)
+		nl_say(o->run, "stdout: %s", strerror(o->error));
+	if (o->error || o->in.error || (o->in.troubles && !o->status))
+		return (struct nl_outcome){ NL_EXIT(NL_EX_FAIL), NL_RAN };
+	if (o->run->stop_sig)
+		return (struct nl_outcome){ o->run->stop_sig, nl_why_told(o->run) };
+	return (struct nl_outcome){ NL_EXIT(o->status), NL_RAN };
+}
+
+static struct nl_outcome observe_call(struct nl_svc *svc, struct nl_run *run, struct nl_req q)
+{
+	struct observation o = { .l = (struct nl_observe_opts *)svc, .run = run, .q = &q };
+	struct nl_err err = { "" };
+	if (o.l->about) {
+		char text[8192];
+		nl_opt_about(&nl_observe, "nl-observe", o.l->about, false, text, sizeof text);
+		struct nl_out out = { .buf = text, .n = strlen(text) };
+		print(&o, &out);
+		return ended(&o);
+	}
+	if (observe(&o, &err) < 0) {
+		nl_say(run, "%s", err.msg);
+		o.status = NL_EX_FAIL;
+	}
+	struct nl_outcome out = ended(&o);
+	nl_intake_free(&o.in);
+	if (o.system)
+		nl_system_free(o.system);
+	return out;
+}
+
+/* The list of queries, for --help and --complete. */
+static size_t queries(char *buf, size_t size, bool help)
+{
+	size_t n = 0;
+	char line[160];
+	for (unsigned i = 0; nl_queries[i]; i++) {
+		const struct nl_query *c = nl_queries[i];
+		int width = (int)(strlen(c->name) + strlen(c->args) + 3), len;
+		if (!help)
+			len = snprintf(line, sizeof line, "%s\t%s\t%s\n", c->name, c->args, c->about);
+		else
+			len = snprintf(line, sizeof line, "%s  %s %s%s%*s%s\n", i ? "" : "\nQueries:\n", c->name, c->args, width > 24 ? "\n" : "",
+			               width > 24 ? 26 : 26 - width, "", c->about);
+		if (n + (size_t)len < size)
+			memcpy(buf + n, line, (size_t)len + 1);
+		n += (size_t)len;
+	}
+	return n;
+}
+
+const struct nl_layer nl_observe = {
+	.name = "observe",
+	.usage = "[OPTION]... [QUERY [WORD]...] [SOURCE]...",
+	.about = "Answer questions about a system from its events.",
+	.leaf = true,
+	.mute = true,
+	.more = queries,
+	.opts = options,
+	.size = sizeof(struct nl_observe_opts),
+	.init = observe_init,
+	.call = observe_call,
+};

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * observe.h - internal: the command line of nl-observe.
+ */
+#ifndef NL_OBSERVE_H
+#define NL_OBSERVE_H
+
+#include "observe/query.h"
+#include "opt.h"
+
+#define NL_LIVE_LATE (5 * NL_SEC)       /* how late an event may be, and how far ahead, where now is the clock's */
+
+struct nl_observe_opts {
+	struct nl_svc svc;
+	/* what is asked */
+	struct nl_span window;
+	bool json, md, stats, once;
+	const char *by, *sort, *filter, *from, *to, *assert_that;
+	struct nl_list set;
+	struct nl_word as;
+	/* from where, and for how long */
+	bool follow, tee;
+	struct nl_span every, lateness;
+	struct nl_num max_series;
+	const char *snapshot, *socket;
+	/* operands */
+	enum nl_opt_result about;       /* --help and the like behind them */
+	const struct nl_query *query;
+	bool asked;                     /* the query was named */
+	char **word;                    /* the query's, as many as it takes; then sources */
+	unsigned words, sources;
+	nl_unpack *unpack;
+};
+
+extern const struct nl_layer nl_observe;
+
+/* Lets a program bring its decompressor, before the call. */
+void nl_observe_unpack(struct nl_svc *, nl_unpack *);
+
+/* The accounting of lines and runs, as `key value` lines or as one JSON object. */
+void nl_put_stats(struct nl_out *, const struct nl_system *, bool json);
+
+#endif
