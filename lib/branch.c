@@ -10,6 +10,7 @@
 
 #include "event.h"
 #include "mut.h"
+#include "sink.h"
 #include "tree.h"
 
 #include <errno.h>

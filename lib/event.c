@@ -12,6 +12,7 @@
 #include "parse.h"
 #include "proc.h"
 #include "run.h"
+#include "sink.h"
 
 #include <stdarg.h>
 #include <stdio.h>

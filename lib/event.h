@@ -89,32 +89,4 @@ const char *nl_outcome_text(struct nl_outcome, char buf[32]);
 /* Seconds with two or three digits that matter, into buf[32]. */
 const char *nl_secs_text(nl_time, char buf[32]);
 
-/*
- * A sink is where events go: a tree of + (both) and | (the second takes what
- * the first could not) over descriptors, files and directories.
- */
-enum nl_sink_type { NL_SINK_OFF, NL_SINK_FD, NL_SINK_HUMAN, NL_SINK_FILE, NL_SINK_DIR, NL_SINK_BOTH, NL_SINK_ELSE };
-struct nl_sink {
-	enum nl_sink_type type;
-	int level;                      /* least severity taken */
-	int fd;                         /* -1: not open */
-	uint64_t dev, ino;              /* fd:N,DEV:INO: only this very file; 0 any */
-	const char *path;
-	int64_t hour;                   /* of the open segment */
-	unsigned sent, dropped;
-	bool complained;
-	struct nl_sink *a, *b;
-};
-struct nl_sink *nl_sink_parse(const char *spec, struct nl_err *);      /* allocates; NULL with err */
-struct nl_sink *nl_sink_default(struct nl_run *);       /* people on a terminal, else lines on stderr */
-void nl_sink_free(struct nl_sink *);
-void nl_sink_anew(struct nl_sink *);                    /* in a new process: it has counted nothing; NULL is fine */
-void nl_sink_close(struct nl_run *, struct nl_sink *);   /* files that it has opened; they are opened again when wanted */
-int nl_sink_level(const struct nl_sink *);              /* least severity that anybody takes */
-bool nl_sink_has_human(const struct nl_sink *);
-int nl_sink_put(struct nl_sink *, struct nl_event *);   /* 0, -1: dropped */
-
-/* One write that does not block, whatever fd is.  0, -errno. */
-int nl_write_now(struct nl_run *, int fd, const char *, size_t);
-
 #endif

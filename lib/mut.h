@@ -84,6 +84,7 @@ enum {
 	MUT_LATE_BY_ARRIVAL,            /* a late event is in the windows: what they say depends on the order of lines */
 	MUT_MERGE_BY_MOST,              /* of two distributions the taller bucket counts, not their sum */
 	MUT_READS_TWICE,                /* a line that is read twice counts twice */
+	MUT_READER_FOR_EVER,            /* a reader of events that died is not looked for again */
 };
 
 #endif

@@ -5,6 +5,7 @@
 #include "session.h"
 
 #include "run.h"
+#include "sink.h"
 
 #include <string.h>
 
@@ -33,7 +34,7 @@ int nl_session_open(struct nl_run *run, struct nl_session *session, struct nl_sv
 		silent |= i->silent;            // Of branches the first: a silent one silences itself.
 	if (spec && !strcmp(spec, "off"))
 		silent = true;
-	else if (!s->events && spec && *spec && !(sink = nl_sink_parse(spec, err))) {
+	else if (!s->events && spec && *spec && !(sink = nl_sink_parse(spec, NL_EMIT, err))) {
 		struct nl_err why = *err;
 		return nl_fail(err, "NL_EVENTS: %.200s", why.msg);
 	}

@@ -13,6 +13,7 @@
 #include "exec.h"
 #include "io.h"
 #include "opt.h"
+#include "sink.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -268,7 +269,7 @@ static struct nl_svc *build(const struct nl_layer *layer, char **argv, struct li
 	if (r != NL_OPT_OK || layer->init(s, &argv, line->err) < 0)
 		goto fail;
 	struct nl_err why;
-	if (s->events && !(s->sink = nl_sink_parse(s->events, &why))) {
+	if (s->events && !(s->sink = nl_sink_parse(s->events, NL_EMIT, &why))) {
 		nl_fail(line->err, "--events: %.200s", why.msg);
 		goto fail;
 	}

@@ -8,6 +8,7 @@
 #include "io.h"
 #include "run.h"
 #include "session.h"
+#include "sink.h"
 #include "stack.h"
 
 #include <errno.h>

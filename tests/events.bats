@@ -308,6 +308,108 @@ debug() {
 	[ "$(kinds all)" = "request.success run.ended run.started request.failure run.ended" ]
 }
 
+# hears KIND NAME: somebody reads ./NAME, in the background, into ./NAME.heard; $pid.
+hears() {
+	if [ "$1" = fifo ]; then
+		[ -p "$2" ] || mkfifo "$2"
+		exec 9<>"$2"
+		cat <&9 >>"$2.heard" 9<&- 3>&- &
+		pid=$!
+		exec 9<&-
+	else
+		rm -f "$2"
+		ear "$1" "$2" >>"$2.heard" 3>&- &
+		pid=$!
+		wait_for 5 test -S "$2"
+	fi
+}
+
+# The place for events that hears has made.
+heard_at() {
+	[ "$1" = fifo ] && echo "fifo:$PWD/$2" || echo "unix:$PWD/$2"
+}
+
+@test "NL_EVENTS=fifo:PATH is a named pipe, and unix:PATH a socket, while somebody reads it" {
+	for kind in fifo dgram stream; do
+		hears $kind $kind
+		NL_EVENTS=$(heard_at $kind $kind)@debug run --separate-stderr -0 nl-timeout 10 true
+		[ -z "$stderr" ]
+		wait_for 5 grep -q run.ended $kind.heard
+		kill $pid
+		wait $pid || :
+		[ "$(kinds $kind.heard)" = "run.started request.success run.ended" ]
+		judge $kind.heard
+		NL_EVENTS=$(heard_at $kind $kind) run --separate-stderr -0 nl-timeout 10 true
+		[ -z "$stderr" ]
+	done
+}
+
+@test "A fifo: that is none is told of" {
+	touch file
+	for bad in file /dev/null none; do
+		NL_EVENTS=fifo:$bad run --separate-stderr -0 nl-timeout 10 true
+		[[ $stderr == "nl-timeout: events: cannot open $bad: "* ]]
+	done
+}
+
+@test "What a pipe or socket without a reader loses goes elsewhere by |" {
+	mkfifo p
+	hears dgram s
+	kill $pid
+	wait $pid || :
+	for place in "fifo:$PWD/p" "unix:$PWD/s" "unix:$PWD/none"; do
+		rm -f b
+		NL_EVENTS="$place|$PWD/b" run --separate-stderr -0 nl-timeout 10 true
+		[ -z "$stderr" ]
+		[ "$(kinds b)" = "request.success run.ended" ]
+		judge b
+	done
+}
+
+@test "A reader that went away and came again gets lines again" {
+	for kind in fifo dgram stream; do
+		rm -f at.* go.*
+		hears $kind $kind
+		reader=$pid
+		NL_EVENTS=$(heard_at $kind $kind)@debug start nl-retry -b constant:1ms -j none -n 3 sh -c 'touch at.$NL_ATTEMPT; until [ -e go.$NL_ATTEMPT ]; do sleep 0.01; done; exit 1'
+		retry=$pid
+		wait_for 5 test -e at.1
+		kill $reader
+		wait $reader || :
+		touch go.1
+		wait_for 5 test -e at.2
+		hears $kind $kind
+		touch go.2 go.3
+		wait_for 5 grep -q run.ended $kind.heard
+		wait $retry || [ $? = 1 ]
+		kill $pid
+		[ "$(kinds $kind.heard)" = "run.started retry.attempt retry.exhausted request.failure run.ended" ]
+		[ "$(ev 'select(.event=="nl.run.ended") | "\(.events) \(.dropped)"' $kind.heard)" = "6 1" ]
+	done
+}
+
+@test "A reader that does not read delays no command, in whatever chain, and what it lost is counted" {
+	mkfifo fifo
+	exec 9<>fifo
+	for kind in fifo dgram stream; do
+		if [ $kind != fifo ]; then
+			ear -d $kind $kind 3>&- 9>&- &
+			pid=$!
+			wait_for 5 test -S $kind
+		fi
+		rm -f got over
+		t=$(ms)
+		NL_FUSE=0 run -3 nl-timeout --events "($(heard_at $kind $kind)|$PWD/over)+$PWD/got" 30 nl-retry -n 1 nl-breaker -f 1000 "$kind" nl-retry -n 400 -b constant:0 -j none flaky -q n 3
+		[ $(($(ms) - t)) -lt 15000 ]
+		[ -s over ]
+		[ "$(jq -s 'map(select(.event == "nl.run.ended").events) | add' got)" = "$(wc -l <got)" ]
+		[ "$(wc -l <got)" = 409 ]
+		judge got
+		[ $kind = fifo ] || kill $pid
+	done
+	exec 9>&-
+}
+
 @test "Without NL_EVENTS a stderr that is no terminal gets lines of JSON" {
 	env -u NL_EVENTS nl-timeout 10 true 2>got
 	[ "$(kinds got)" = "request.success run.ended" ]
@@ -365,8 +467,24 @@ debug() {
 	judge b d f g
 }
 
+@test "In NL_EVENTS parentheses group" {
+	NL_EVENTS="($PWD/a | $PWD/b) + $PWD/c@warn" run -1 nl-timeout 10 false
+	[ "$(kinds a)" = "request.failure run.ended" ]
+	[ ! -e b ]
+	[ "$(kinds c)" = request.failure ]
+	NL_EVENTS="(/no/such/dir/a|$PWD/d)+($PWD/e)" run -0 nl-timeout 10 true
+	[ "$(kinds d)" = "$(kinds e)" ]
+	NL_EVENTS="$PWD/odd(1)" run -0 nl-timeout 10 true
+	[ "$(kinds 'odd(1)')" = "request.success run.ended" ]
+	for spec in "(./a" "((./a)" "(./a)b" "(./a))" "((((((((((./a" "$(printf './a+%.0s' {1..40})./a"; do
+		NL_EVENTS=$spec run --separate-stderr -125 nl-timeout 10 true
+		[[ $stderr == "nl-timeout: NL_EVENTS: "* ]]
+	done
+	judge a c d e 'odd(1)'
+}
+
 @test "An NL_EVENTS that cannot be read is status 125" {
-	for spec in bogus fd: fd:x fd:-1 @debug stderr@loud 'off+' '|stderr' 'stderr||stderr' a.ndjson ' ' stderr@; do
+	for spec in bogus fd: fd:x fd:-1 fifo: unix: memory:5 stream:./s log:syslog @debug stderr@loud 'off+' '|stderr' 'stderr||stderr' a.ndjson ' ' stderr@; do
 		NL_EVENTS=$spec run --separate-stderr -125 nl-timeout 10 flaky n 0
 		[[ $stderr == "nl-timeout: NL_EVENTS: '"*"': unknown "* ]]
 		run --separate-stderr -125 nl-retry --events "$spec" flaky n 0

@@ -32,6 +32,7 @@ table() {
 	OUR_MASK            bats transparent.bats 'A command inherits signals'
 	OUR_SIGCHLD         bats transparent.bats 'SIGCHLD ignored at the start'
 	RAW_TEXT            policy
+	READER_FOR_EVER     bats events.bats 'went away and came again'
 	UNTIL               @/circuit_test
 	SLOW_AT             bats simulate.bats 'slow when it lasts longer'
 	RATE_ABOVE          @/circuit_libs_test

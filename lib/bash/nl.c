@@ -11,6 +11,7 @@
  */
 #include "guest.h"
 #include "session.h"
+#include "sink.h"
 #include "stack.h"
 
 #include <loadables.h>

@@ -7,6 +7,7 @@
  */
 #include "event.h"
 #include "os.h"
+#include "sink.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -13,6 +13,7 @@
 #include "event.h"
 #include "io.h"
 #include "run.h"
+#include "sink.h"
 #include "stack.h"
 #include "unit.h"
 
@@ -173,7 +174,7 @@ static _Noreturn void supervise(const struct line *line)
 	if (line->events) {
 		nl_ids_open(&run, &ids);
 		run.ids = &ids;
-		struct nl_sink *sink = nl_sink_parse("/dev/null@debug|fd:2", &err);
+		struct nl_sink *sink = nl_sink_parse("/dev/null@debug|fd:2", NL_EMIT, &err);
 		for (struct nl_svc *s = stack; s; s = s->inner)
 			s->sink = sink;
 	}

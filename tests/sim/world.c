@@ -7,6 +7,7 @@
  * start, stop and reap a process that is made of the same script.
  */
 #include "exec.h"
+#include "sink.h"
 #include "stack.h"
 #include "turns.h"
 
