@@ -8,6 +8,7 @@
 #include "io.h"
 #include "near.h"
 #include "run.h"
+#include "sink.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -248,7 +249,7 @@ static int add_default(struct observation *o, struct nl_err *err)
 	const char *spec = nl_getenv(o->run, "NL_EVENTS");
 	if (o->run->os->syscall(SYS_ioctl, 0, TCGETS, (long)termios, 0, 0, 0) < 0)
 		return nl_intake_add(&o->in, "-", err);
-	struct nl_sink *sink = spec && *spec ? nl_sink_parse(spec, err) : NULL;
+	struct nl_sink *sink = spec && *spec ? nl_sink_parse(spec, NL_EMIT, err) : NULL;
 	const struct nl_sink *kept = kept_by(sink);
 	int r = kept ? nl_intake_add(&o->in, kept->path, err)
 	             : nl_fail(err, "missing SOURCE: a file of events, a directory of them, or - for standard input (NL_EVENTS names none)");
