@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLOTS (2 * NL_RUNS_MAX)         /* of the index */
+#define ROOM 256                        /* of the ring at first; the index has twice as many slots */
 #define PLACE (NL_RUNS_MAX * 2 - 1)     /* bits of a slot that are a place + 1; the others are of the hash */
 #define BITS 64                         /* seqs that have a bit */
 #define RANGES 1024                     /* of a run, most; */
@@ -44,7 +44,7 @@ struct beside {
 
 struct nl_runs {
 	struct run *ring;
-	uint32_t *index;
+	uint32_t *index, room;          /* of the ring; it grows up to NL_RUNS_MAX, and only then has a head */
 	uint64_t key;                   /* of the hash: names of runs are from strangers */
 	uint32_t head, n;               /* the oldest, and how many */
 	struct beside *beside;
@@ -60,13 +60,13 @@ struct nl_runs *nl_runs_new(void)
 	if (!r)
 		return NULL;
 	r->key = nl_hash_key();
-	r->ring = calloc(NL_RUNS_MAX, sizeof *r->ring);
-	r->index = calloc(SLOTS, sizeof *r->index);
-	if (!r->ring || !r->index) {
-		nl_runs_free(r);
-		return NULL;
-	}
-	return r;
+	r->room = ROOM;
+	r->ring = malloc(r->room * sizeof *r->ring);
+	r->index = calloc(2 * r->room, sizeof *r->index);
+	if (r->ring && r->index)
+		return r;
+	nl_runs_free(r);
+	return NULL;
 }
 
 void nl_runs_free(struct nl_runs *r)
@@ -90,16 +90,21 @@ static uint64_t hash_of(const struct nl_runs *r, uint64_t id)
 	return nl_mix(nl_mix(r->key, id), 0);
 }
 
-static uint32_t slot_of(uint64_t hash)
+static uint32_t slot_of(const struct nl_runs *r, uint64_t hash)
 {
-	return (uint32_t)(hash >> 40) & (SLOTS - 1);
+	return (uint32_t)(hash >> 40) & (2 * r->room - 1);
+}
+
+static uint32_t next_to(const struct nl_runs *r, uint32_t slot)
+{
+	return (slot + 1) & (2 * r->room - 1);
 }
 
 /* Where the run is in the index, or the empty slot where it would be. */
 static uint32_t find(const struct nl_runs *r, uint64_t id, uint64_t hash)
 {
-	uint32_t at = slot_of(hash), tag = (uint32_t)hash & ~PLACE;
-	for (; r->index[at]; at = (at + 1) & (SLOTS - 1))
+	uint32_t at = slot_of(r, hash), tag = (uint32_t)hash & ~PLACE;
+	for (; r->index[at]; at = next_to(r, at))
 		if ((r->index[at] & ~PLACE) == tag && r->ring[(r->index[at] & PLACE) - 1].id == id)
 			break;
 	return at;
@@ -108,9 +113,10 @@ static uint32_t find(const struct nl_runs *r, uint64_t id, uint64_t hash)
 /* Those behind that could have been here move up, so that no search ends too early. */
 static void empty_slot(struct nl_runs *r, uint32_t hole)
 {
-	for (uint32_t at = (hole + 1) & (SLOTS - 1); r->index[at]; at = (at + 1) & (SLOTS - 1)) {
-		uint32_t home = slot_of(hash_of(r, r->ring[(r->index[at] & PLACE) - 1].id));
-		if (((at - home) & (SLOTS - 1)) < ((at - hole) & (SLOTS - 1)))
+	uint32_t mask = 2 * r->room - 1;
+	for (uint32_t at = next_to(r, hole); r->index[at]; at = next_to(r, at)) {
+		uint32_t home = slot_of(r, hash_of(r, r->ring[(r->index[at] & PLACE) - 1].id));
+		if (((at - home) & mask) < ((at - hole) & mask))
 			continue;
 		r->index[hole] = r->index[at];
 		hole = at;
@@ -187,7 +193,23 @@ static void evict(struct nl_runs *r)
 		*b = (struct beside){ .n = r->unused };
 		r->unused = run->beside;
 	}
-	r->head = (r->head + 1) % NL_RUNS_MAX, r->n--;
+	r->head = (r->head + 1) % r->room, r->n--;
+}
+
+/* Twice as much room, or what there is stays. */
+static void grow(struct nl_runs *r)
+{
+	struct run *ring = realloc(r->ring, 2 * r->room * sizeof *ring);
+	r->ring = ring ? ring : r->ring;
+	uint32_t *index = ring ? calloc(4 * r->room, sizeof *index) : NULL;
+	if (!index)
+		return;
+	free(r->index);
+	r->index = index, r->room *= 2;
+	for (uint32_t i = 0; i < r->n; i++) {
+		uint64_t hash = hash_of(r, ring[i].id);
+		index[find(r, ring[i].id, hash)] = ((uint32_t)hash & ~PLACE) | (i + 1);
+	}
 }
 
 /* The run, made when it is new. */
@@ -197,11 +219,12 @@ static struct run *run_of(struct nl_runs *r, uint64_t id, int64_t time_us)
 	uint32_t at = find(r, id, hash);
 	if (r->index[at])
 		return &r->ring[(r->index[at] & PLACE) - 1];
-	if (r->n == NL_RUNS_MAX) {
+	if (r->n == r->room && r->room < NL_RUNS_MAX && r->head == 0)
+		grow(r);
+	if (r->n == r->room)
 		evict(r);
-		at = find(r, id, hash);
-	}
-	uint32_t place = (r->head + r->n++) % NL_RUNS_MAX;
+	at = find(r, id, hash);
+	uint32_t place = (r->head + r->n++) % r->room;
 	r->index[at] = ((uint32_t)hash & ~PLACE) | (place + 1);
 	r->ring[place] = (struct run){ .id = id, .first_us = time_us, .what_seq = 255 };
 	return &r->ring[place];
@@ -385,7 +408,7 @@ static const struct run **sorted(const struct nl_runs *r, int order(const void *
 	if (!all)
 		return NULL;
 	for (uint32_t i = 0; i < r->n; i++)
-		all[i] = &r->ring[(r->head + i) % NL_RUNS_MAX];
+		all[i] = &r->ring[(r->head + i) % r->room];
 	qsort(all, r->n, sizeof *all, order);
 	return all;
 }
@@ -482,6 +505,6 @@ struct nl_runs_sum nl_runs_sum(const struct nl_runs *r)
 {
 	struct nl_runs_sum sum = r->gone;
 	for (uint32_t i = 0; i < r->n; i++)
-		sum_up(r, &r->ring[(r->head + i) % NL_RUNS_MAX], &sum);
+		sum_up(r, &r->ring[(r->head + i) % r->room], &sum);
 	return sum;
 }

@@ -195,33 +195,34 @@ static int put_system(struct writer *w, const struct nl_system *s, const struct 
 	return r;
 }
 
+int nl_snapshot_write(int fd, const struct nl_system *s, const struct nl_mark *mark, unsigned marks)
+{
+	struct writer *w = calloc(1, sizeof *w);
+	int error = ENOMEM;
+	if (w) {
+		w->fd = fd, w->sum = NL_SUM_BEGIN;
+		error = put_system(w, s, mark, marks) < 0 ? ENOMEM : w->error;
+	}
+	free(w);
+	return error;
+}
+
 /* Beside it and renamed: whoever reads, also after a crash, has the old one or the new one. */
 int nl_system_save(const struct nl_system *s, const char *path, const struct nl_mark *mark, unsigned marks, struct nl_err *err)
 {
 	char *beside = NULL;
-	struct writer *w = calloc(1, sizeof *w);
-	int error = ENOMEM;
-	if (!w || asprintf(&beside, "%s.%ld.new", path, (long)getpid()) < 0)
-		goto out;
-	w->sum = NL_SUM_BEGIN;
-	w->fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
-	error = w->fd < 0 ? errno : 0;
-	if (error)
-		goto out;
-	if (put_system(w, s, mark, marks) < 0)
-		error = ENOMEM;
-	else if (w->error)
-		error = w->error;
-	else if (fsync(w->fd) < 0)
+	if (asprintf(&beside, "%s.%ld.new", path, (long)getpid()) < 0)
+		return nl_fail(err, "%s: %s", path, strerror(ENOMEM));
+	int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+	int error = fd < 0 ? errno : nl_snapshot_write(fd, s, mark, marks);
+	if (!error && fsync(fd) < 0)
 		error = errno;
-	if (close(w->fd) < 0 && !error)
+	if (fd >= 0 && close(fd) < 0 && !error)
 		error = errno;
 	if (!error && rename(beside, path) < 0)
 		error = errno;
 	if (error)
 		(void)unlink(beside);           // What went wrong is what matters.
-out:
 	free(beside);
-	free(w);
 	return error ? nl_fail(err, "%s: %s", path, strerror(error)) : 0;
 }

@@ -31,6 +31,8 @@ static inline uint64_t nl_sum(uint64_t sum, const char *s, size_t n)
 	return sum;
 }
 
+/* All of it to a descriptor.  0, or an errno. */
+int nl_snapshot_write(int fd, const struct nl_system *, const struct nl_mark *, unsigned marks);
 /* Reads what is between head and sum; text is changed.  NULL with err: it cannot be what we wrote. */
 struct nl_system *nl_snapshot_read(char *text, size_t n, struct nl_mark **, unsigned *marks, struct nl_err *);
 
