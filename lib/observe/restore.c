@@ -75,11 +75,12 @@ static char *quoted(struct reader *r)
 	if (*r->at != '"')
 		return r->bad = true, r->at;
 	for (; *s && *s != '"'; s++) {
-		unsigned hi = *s == '\\' ? digit(s[1]) : 0, lo = *s == '\\' && hi < 16 ? digit(s[2]) : 0;
-		if (hi > 15 || lo > 15 || (*s == '\\' && hi + lo == 0))
+		bool escaped = *s == '\\';
+		unsigned hi = escaped ? digit(s[1]) : 0, lo = escaped && hi < 16 ? digit(s[2]) : 0;
+		if (hi > 15 || lo > 15 || (escaped && hi + lo == 0))
 			return r->bad = true, r->at;
-		*to++ = *s == '\\' ? (char)(hi << 4 | lo) : *s;
-		s += *s == '\\' ? 2 : 0;
+		*to++ = escaped ? (char)(hi << 4 | lo) : *s;
+		s += escaped ? 2 : 0;
 	}
 	if (*s != '"')
 		return r->bad = true, r->at;

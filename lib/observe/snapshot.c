@@ -124,7 +124,7 @@ static void put_series(struct writer *w, const struct series *s)
 	for (const struct nl_series_field *f = nl_series_fields; f->name; f++) {
 		int64_t v;
 		memcpy(&v, (const char *)p + f->at, sizeof v);
-		if (v != 0)
+		if (v != 0 || f->join != NL_SUM)
 			putf(w, "%s %" PRId64 "\n", f->name, v);
 	}
 	for (unsigned i = 0; i < p->nerrs; i++)

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * observer_test.c - what all events together say.
+ *
+ * Cases are random logs: a system that reads one in order, several that read
+ * shuffled parts of it and are saved, loaded and merged in any order, and a list
+ * that is counted by hand must agree.  OBSERVER_SEED and OBSERVER_CASES choose.
+ */
+#include "observe/snapshot.h"
+#include "unit.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define EVENTS 4000
+#define PARTS 5
+#define NAMES 5
+#define BEGIN_US INT64_C(1795957200000000)
+
+static uint64_t state;
+static uint64_t rnd(uint64_t below)             /* splitmix64 */
+{
+	uint64_t z = state += 0x9e3779b97f4a7c15;
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+	z = (z ^ z >> 27) * 0x94d049bb133111eb;
+	return (z ^ z >> 31) % below;
+}
+
+static bool one_in(uint64_t n)
+{
+	return rnd(n) == 0;
+}
+
+struct event { char text[600]; size_t n; struct nl_fact f; int64_t arrives; unsigned part; };
+static struct event event[EVENTS];
+static unsigned nevents;
+
+static const char *const kinds[NAMES] = { "retry", "timeout", "breaker", "bulkhead", "breaker" };
+static const char *const names[NAMES] = { "db", "db", "api", "pool", "gw" };
+static const char *const states[] = { "closed", "open", "half_open", "forced_open" };
+static const char *const errs[] = { "exit_1", "exit_28", "signal_KILL", "timeout", "rejected", "spawn", "deadline", "odd" };
+
+static void put_attrs(char *to, size_t size, enum nl_told told, uint64_t epoch)
+{
+	int64_t us = one_in(20) ? 0 : (int64_t)(rnd(1000) * rnd(1000) * (1 + rnd(20)));
+	switch (told) {
+	case NL_TOLD_SUCCESS:
+		snprintf(to, size, ",\"cmd\":\"curl\",\"exit\":0,\"dur_s\":%" PRId64 ".%06" PRId64 "%s", us / 1000000, us % 1000000,
+		         one_in(2) ? ",\"attempts\":2" : "");
+		break;
+	case NL_TOLD_FAILURE:
+		snprintf(to, size, ",\"cmd\":\"c%d\",\"exit\":1,\"err\":\"%s\",\"dur_s\":%" PRId64 ".%06" PRId64, (int)rnd(9), errs[rnd(8)], us / 1000000,
+		         us % 1000000);
+		break;
+	case NL_TOLD_OPENED:
+	case NL_TOLD_HALF_OPEN:
+	case NL_TOLD_CLOSED:
+	case NL_TOLD_FORCED:
+		snprintf(to, size, ",\"from\":\"%s\",\"reason\":\"consecutive\",\"state\":\"%s\",\"epoch\":%" PRIu64, states[rnd(4)], states[rnd(4)], epoch);
+		break;
+	case NL_TOLD_ACQUIRED:
+	case NL_TOLD_BULKHEAD_REJECTED:
+		snprintf(to, size, ",\"active\":%d,\"max\":8,\"queued\":%d,\"waited_s\":0.00%04d", (int)rnd(9), (int)rnd(5), (int)rnd(9999));
+		break;
+	case NL_TOLD_RELEASED:
+		snprintf(to, size, ",\"active\":%d,\"max\":8,\"held_s\":1.00%04d", (int)rnd(9), (int)rnd(9999));
+		break;
+	case NL_TOLD_ATTEMPT:
+		snprintf(to, size, ",\"attempt\":1,\"max\":3,\"exit\":1,\"err\":\"exit_1\",\"delay_s\":0.1%05d", (int)rnd(99999));
+		break;
+	default:
+		break;
+	}
+}
+
+/* An event, as one of ours might have written it. */
+static void make(struct event *e, int64_t time_us, uint64_t run, uint32_t seq)
+{
+	enum nl_told told = one_in(3) ? (enum nl_told)(1 + rnd(NL_TOLDS - 1)) : one_in(4) ? NL_TOLD_FAILURE : NL_TOLD_SUCCESS;
+	unsigned who = (unsigned)rnd(NAMES);
+	char attrs[256] = "", time[40], room[NL_FACT_MAX];
+	int64_t s = time_us / 1000000;
+	if (told == NL_TOLD_RUN_ENDED || told == NL_TOLD_RUN_STARTED)
+		told = NL_TOLD_DEGRADED;
+	put_attrs(attrs, sizeof attrs, told, 1 + (uint64_t)(s % 4000));
+	snprintf(time, sizeof time, "2026-11-29T%02d:%02d:%02d.%06dZ", (int)(s % 86400 / 3600), (int)(s % 3600 / 60), (int)(s % 60), (int)(time_us % 1000000));
+	e->n = (size_t)snprintf(e->text, sizeof e->text,
+	                        "{\"nl\":1,\"time\":\"%s\",\"event\":\"%s\",\"sev\":9,\"policy\":\"%s\",\"kind\":\"%s\",\"trace_id\":\"%032d\","
+	                        "\"span_id\":\"%016" PRIx64 "\",\"run\":\"%016" PRIx64 "\",\"seq\":%u,\"pid\":1,\"depth\":%d,\"mono_us\":1%s}",
+	                        time, nl_told_names[told], names[who], kinds[who], 7, run, run, seq, (int)rnd(2), attrs);
+	CHECK_ROW(nl_fact_read(&e->f, e->text, e->n, room) == NL_LINE_OK, e->text);
+}
+
+static void make_end(struct event *e, int64_t time_us, uint64_t run, uint32_t seq, unsigned lines)
+{
+	make(e, time_us, run, seq);
+	e->f.told = NL_TOLD_RUN_ENDED, e->f.events = lines;
+}
+
+/* A log over a span: runs with their lines, of which some are lost and some are there twice. */
+static void make_log(unsigned lines, int64_t span_us)
+{
+	int64_t time = BEGIN_US;
+	uint64_t run[8] = { 0 };
+	uint32_t seq[8] = { 0 };
+	nevents = 0;
+	while (nevents + 1 < lines) {
+		unsigned i = (unsigned)rnd(8);
+		struct event *e = &event[nevents++];
+		if (!run[i])
+			run[i] = rnd(UINT64_MAX) + 1, seq[i] = (uint32_t)rnd(3);
+		time += (int64_t)rnd((uint64_t)(2 * span_us / lines) + 1);
+		if (one_in(12)) {
+			make_end(e, time, run[i], seq[i], seq[i] + 1);
+			run[i] = 0;
+		} else {
+			make(e, time, run[i], seq[i]);
+			seq[i] += 1 + one_in(30);
+		}
+		e->part = (unsigned)rnd(PARTS);
+		if (one_in(25)) {
+			event[nevents] = event[nevents - 1];
+			nevents++;
+		}
+	}
+	for (unsigned i = 0; i < nevents; i++)          // Facts point into their own lines.
+		if (i > 0 && event[i].f.run == event[i - 1].f.run && event[i].f.seq == event[i - 1].f.seq) {
+			ptrdiff_t moved = event[i].text - event[i - 1].text;
+			struct nl_fact *f = &event[i].f;
+			struct nl_text *t[] = { &f->line, &f->event, &f->policy, &f->kind, &f->signal, &f->err, &f->cmd };
+			for (unsigned k = 0; k < sizeof t / sizeof *t; k++)
+				t[k]->s = t[k]->s ? t[k]->s + moved : NULL;
+		}
+}
+
+static int by_arrival(const void *a, const void *b)
+{
+	const struct event *x = *(struct event *const *)a, *y = *(struct event *const *)b;
+	return x->arrives != y->arrives ? (x->arrives < y->arrives ? -1 : 1) : (x > y) - (x < y);
+}
+
+/* Each is later than it was by less than the bound. */
+static void shuffled(struct event **order, int64_t bound_us)
+{
+	for (unsigned i = 0; i < nevents; i++) {
+		order[i] = &event[i];
+		event[i].arrives = event[i].f.time_us + (int64_t)rnd((uint64_t)bound_us);
+	}
+	qsort(order, nevents, sizeof *order, by_arrival);
+}
+
+static struct nl_system *open_system(int64_t late_us)
+{
+	return nl_system_new((struct nl_system_cfg){ .late_us = late_us, .skew_us = INT64_MAX });
+}
+
+/* The snapshot as text; the caller frees. */
+static char *text_of(const struct nl_system *s, size_t *n)
+{
+	int fd = memfd_create("snapshot", MFD_CLOEXEC);
+	CHECK(nl_snapshot_write(fd, s, NULL, 0) == 0);
+	*n = (size_t)lseek(fd, 0, SEEK_END);
+	char *text = malloc(*n + 1);
+	CHECK(pread(fd, text, *n, 0) == (ssize_t)*n);
+	text[*n] = '\0';
+	close(fd);
+	return text;
+}
+
+static struct nl_system *again(struct nl_system *s)
+{
+	size_t n, head = strlen(NL_SNAPSHOT_HEAD), marks;
+	struct nl_mark *mark;
+	struct nl_err err = { "" };
+	unsigned k;
+	char *text = text_of(s, &n);
+	nl_system_free(s);
+	s = nl_snapshot_read(text + head, n - head - 21, &mark, &k, &err);
+	CHECK_ROW(s != NULL, err.msg);
+	marks = s ? k : 0;
+	CHECK(marks == 0);
+	free(text);
+	return s;
+}
+
+static bool same(const struct nl_system *a, const struct nl_system *b)
+{
+	size_t n, m;
+	char *x = text_of(a, &n), *y = text_of(b, &m);
+	bool is = n == m && memcmp(x, y, n) == 0;
+	for (size_t i = 0, line = 0; !is && i <= n && i <= m; i++) {
+		if (x[i] != y[i]) {
+			printf("# %.*s\n# %.*s\n", (int)strcspn(x + line, "\n"), x + line, (int)strcspn(y + line, "\n"), y + line);
+			break;
+		}
+		line = x[i] == '\n' ? i + 1 : line;
+	}
+	free(x);
+	free(y);
+	return is;
+}
+
+/* Parts of the log in their own systems, each read in its own order, then merged two by two. */
+static struct nl_system *merged(int64_t late_us, int64_t bound_us)
+{
+	struct nl_system *part[PARTS];
+	static struct event *order[EVENTS];
+	unsigned n = 1 + (unsigned)rnd(PARTS), left = n;
+	for (unsigned p = 0; p < n; p++) {
+		part[p] = open_system(late_us);
+		shuffled(order, bound_us);
+		for (unsigned i = 0; i < nevents; i++)
+			if (order[i]->part % n == p) {
+				enum nl_line line = nl_system_take(part[p], &order[i]->f, 0);
+				CHECK(line == NL_LINE_OK || line == NL_LINE_DUP);
+			}
+		if (one_in(3))
+			part[p] = again(part[p]);
+	}
+	while (left > 1) {
+		unsigned a = (unsigned)rnd(left), b = (a + 1 + (unsigned)rnd(left - 1)) % left;
+		CHECK(nl_system_merge(part[a], part[b]) == 0);
+		nl_system_free(part[b]);
+		part[b] = part[--left];
+		if (a == left)
+			a = b;
+		if (one_in(4))
+			part[a] = again(part[a]);
+	}
+	return part[0];
+}
+
+static int by_size(const void *a, const void *b)
+{
+	const int64_t *x = a, *y = b;
+	return (*x > *y) - (*x < *y);
+}
+
+/* Counts and percentiles of one series and window, by hand. */
+static void check_window(const struct nl_series *s, int64_t now_us, int64_t window_us)
+{
+	static int64_t us[EVENTS];
+	struct nl_counts is = { 0 }, says = nl_series_counts(s, now_us, window_us);
+	int64_t from = now_us / 1000000 - window_us / 1000000;
+	unsigned n = 0;
+	for (unsigned i = 0; i < nevents; i++) {
+		const struct nl_fact *f = &event[i].f;
+		bool twice = i > 0 && f->run == event[i - 1].f.run && f->seq == event[i - 1].f.seq;
+		if ((f->told != NL_TOLD_SUCCESS && f->told != NL_TOLD_FAILURE) || twice || (window_us && f->time_us / 1000000 <= from)
+		    || strncmp(s->policy, f->policy.s, f->policy.n) != 0 || strncmp(s->kind_text, f->kind.s, f->kind.n) != 0)
+			continue;
+		bool failed = f->told == NL_TOLD_FAILURE;
+		is.requests++, is.failures += failed;
+		is.rejected += failed && f->err.n == 8 && memcmp(f->err.s, "rejected", 8) == 0;
+		is.timeouts += failed && memcmp(f->err.s, "timeout", 7) == 0;
+		us[n++] = f->dur_us;
+	}
+	CHECK(memcmp(&is, &says, sizeof is) == 0);
+	qsort(us, n, sizeof *us, by_size);
+	for (unsigned p = 1; p <= 100; p += 11) {
+		uint64_t samples;
+		bool exact;
+		double said = nl_series_quantile(s, p / 100., now_us, window_us, &samples, &exact), right = n ? (double)us[nl_rank(p / 100., n) - 1] / 1e6 : -1;
+		CHECK(samples == n);
+		CHECK(n > NL_EXACT || (window_us == 0 && s->nlast < n) || exact || s->dense);
+		CHECK(exact || right == 0 ? said == right : fabs(said / right - 1) < .010831);
+	}
+}
+
+static void check_windows(const struct nl_system *s)
+{
+	static const int64_t windows[] = { 0, 1, 7, 60, 300, 431, 900 };
+	for (unsigned i = 0; i < nl_system_count(s); i++)
+		for (unsigned k = 0; k < sizeof windows / sizeof *windows; k++)
+			check_window(nl_system_series(s, i), nl_system_latest(s), windows[k] * 1000000);
+}
+
+static void check_case(unsigned i)
+{
+	unsigned lines = i % 50 == 0 ? 3000 : i % 10 == 0 ? 900 : 20 + (unsigned)rnd(120);
+	int64_t span_us = (int64_t)(1 + rnd(one_in(2) ? 100 : 4000)) * 1000000;
+	bool any = one_in(2);
+	int64_t late_us = any ? INT64_MAX : 5000000, bound_us = any ? span_us : 5000000;
+	make_log(lines, span_us);
+	struct nl_system *one = open_system(late_us);
+	for (unsigned k = 0; k < nevents; k++)
+		nl_system_take(one, &event[k].f, 0);
+	struct nl_system *other = merged(late_us, bound_us);
+	CHECK(same(one, other));
+	if (i % 5 == 0)
+		check_windows(one);
+	nl_system_free(one);
+	nl_system_free(other);
+}
+
+static void random_logs(void)
+{
+	const char *seed = getenv("OBSERVER_SEED"), *cases = getenv("OBSERVER_CASES");
+	uint64_t first = seed ? strtoull(seed, NULL, 10) : (uint64_t)getpid() * 1000003;
+	unsigned n = cases ? (unsigned)strtoul(cases, NULL, 10) : 2000;
+	printf("# OBSERVER_SEED=%" PRIu64 " OBSERVER_CASES=%u\n", first, n);
+	TEST("However a log is split, ordered within the lateness, saved and merged, the state is the same byte for byte")
+		for (unsigned i = 0; i < n && unit_faults == 0; i++) {
+			state = first + i;
+			check_case(i);
+			if (unit_faults)
+				printf("# OBSERVER_SEED=%" PRIu64 " OBSERVER_CASES=1 (case %u)\n", first + i, i);
+		}
+}
+
+int main(void)
+{
+	random_logs();
+	return unit_done();
+}
