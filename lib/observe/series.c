@@ -225,7 +225,8 @@ static const char *text_of(struct nl_text t, char *buf, size_t size)
 	size_t n = t.n < size ? t.n : size - 1;
 	while (n > 0 && n < t.n && (t.s[n] & 0xc0) == 0x80)
 		n--;
-	memcpy(buf, t.s, n);
+	if (n > 0)
+		memcpy(buf, t.s, n);
 	buf[n] = '\0';
 	return buf;
 }

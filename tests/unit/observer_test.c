@@ -312,8 +312,185 @@ static void random_logs(void)
 		}
 }
 
+/* A request of some policy at some second. */
+static enum nl_line call(struct nl_system *s, const char *policy, int64_t second, bool failed, int64_t dur_us, int64_t real_s)
+{
+	static uint64_t run = 1;
+	struct nl_fact f = { .time_us = second * 1000000, .told = failed ? NL_TOLD_FAILURE : NL_TOLD_SUCCESS, .run = ++run, .attempts = -1, .dur_us = dur_us,
+	                     .policy = { policy, (unsigned)strlen(policy) }, .kind = { "timeout", 7 }, .err = { failed ? "timeout" : NULL, failed ? 7 : 0 } };
+	return nl_system_take(s, &f, real_s * 1000000);
+}
+
+static void move(struct nl_system *s, int64_t time_us, uint64_t epoch, enum nl_told told)
+{
+	static uint64_t run = UINT64_C(1) << 40;
+	struct nl_fact f = { .time_us = time_us, .told = told, .run = ++run, .epoch = (int64_t)epoch, .policy = { "gw", 2 }, .kind = { "breaker", 7 },
+	                     .line = { "{}", 2 } };
+	CHECK(nl_system_take(s, &f, 0) == NL_LINE_OK);
+}
+
+static void times(void)
+{
+	struct nl_err err;
+	TEST("An event that is later than the bound is in totals, and in no window") {
+		struct nl_system *s = open_system(5000000);
+		CHECK(call(s, "db", 1000, false, 1, 0) == NL_LINE_OK && call(s, "db", 995, true, 2000000, 0) == NL_LINE_OK);
+		CHECK(call(s, "db", 994, true, 3000000, 0) == NL_LINE_LATE);
+		const struct nl_series *db = nl_system_find(s, "db", &err);
+		CHECK(db->all.requests == 3 && db->all.failures == 2 && db->dur.most_us == 3000000);
+		CHECK(nl_series_counts(db, 1000000000, 60000000).requests == 2);
+		CHECK(nl_series_quantile(db, 1, 1000000000, 60000000, NULL, NULL) == 2);
+		CHECK(nl_system_lines(s)[NL_LINE_LATE] == 1 && nl_system_lines(s)[NL_LINE_OK] == 2);
+		nl_system_free(s);
+	}
+	TEST("An event from the future is in totals, and does not move the clock") {
+		struct nl_system *s = nl_system_new((struct nl_system_cfg){ .late_us = 5000000, .skew_us = 5000000 });
+		CHECK(call(s, "db", 1000, false, 1, 1000) == NL_LINE_OK && call(s, "db", 1005, true, 1, 1000) == NL_LINE_OK);
+		CHECK(call(s, "db", 1006, true, 1, 1000) == NL_LINE_SKEWED);
+		CHECK(nl_system_latest(s) == 1005000000 && nl_system_find(s, "db", &err)->all.requests == 3);
+		CHECK(nl_series_counts(nl_system_find(s, "db", &err), 1010000000, 900000000).requests == 2);
+		nl_system_free(s);
+	}
+	TEST("A window is the second of now and those before it") {
+		struct nl_system *s = open_system(INT64_MAX);
+		for (int64_t second = 100; second < 1100; second++)
+			CHECK(call(s, "db", second, second % 10 == 0, 1, 0) == NL_LINE_OK);
+		const struct nl_series *db = nl_system_find(s, "timeout/db", &err);
+		struct nl_counts n = nl_series_counts(db, 1099999999, 60000000);
+		CHECK(n.requests == 60 && n.failures == 6 && n.timeouts == 6);
+		CHECK(nl_series_counts(db, 1099000000, 1).requests == 1);
+		CHECK(nl_series_counts(db, 1119000000, 60000000).requests == 40);
+		CHECK(nl_series_counts(db, 1098999999, 60000000).failures == 6);
+		CHECK(nl_series_counts(db, 2000000000, 900000000).requests == 0);
+		CHECK(nl_series_rate(db, 1099000000, 900000000) == .1 && nl_series_rate(db, 3000000000, 60000000) == -1);
+		nl_system_free(s);
+	}
+}
+
+static void breakers(void)
+{
+	struct nl_err err;
+	TEST("Of transitions within a second the epochs say which was the last; of others the time, as a new record counts anew") {
+		struct nl_system *s = open_system(INT64_MAX);
+		move(s, 5000000, 7, NL_TOLD_OPENED);
+		move(s, 5200000, 6, NL_TOLD_CLOSED);
+		CHECK(strcmp(nl_series_state(nl_system_find(s, "gw", &err)), "open") == 0);
+		move(s, 90000000, 1, NL_TOLD_HALF_OPEN);
+		CHECK(strcmp(nl_series_state(nl_system_find(s, "gw", &err)), "half_open") == 0);
+		CHECK(nl_system_find(s, "gw", &err)->opens == 1);
+		nl_system_free(s);
+	}
+	TEST("The last 64 transitions are kept, and the events of the last 8") {
+		struct nl_system *s = open_system(INT64_MAX);
+		for (uint64_t i = 100; i > 0; i--)
+			move(s, (int64_t)i * 2000000, i, i % 2 ? NL_TOLD_OPENED : NL_TOLD_CLOSED);
+		const struct nl_series *gw = nl_system_find(s, "gw", &err);
+		CHECK(gw->nmoves == NL_MOVES && gw->all_moves == 100 && gw->move[0].epoch == 37 && gw->move[63].epoch == 100);
+		for (unsigned i = 0; i < NL_MOVES; i++)
+			CHECK((gw->move[i].line != NULL) == (i >= 56));
+		nl_system_free(s);
+	}
+}
+
+static void many_names(void)
+{
+	struct nl_err err;
+	char name[16];
+	TEST("Events of more names than the limit are in one series, and all is counted") {
+		struct nl_system *s = nl_system_new((struct nl_system_cfg){ .late_us = INT64_MAX, .skew_us = INT64_MAX, .series = 10 });
+		for (unsigned i = 0; i < 3000; i++) {
+			snprintf(name, sizeof name, "p%u", i % 1000);
+			CHECK(call(s, name, 1000 + i / 100, false, 1000, 0) == NL_LINE_OK);
+		}
+		CHECK(nl_system_count(s) == 11 && nl_system_overflowed(s) == 3000 - 30);
+		CHECK(nl_system_find(s, "_overflow", &err)->all.requests == 3000 - 30 && nl_system_find(s, "p9", &err)->all.requests == 3);
+		CHECK(!nl_system_find(s, "p10", &err) && strstr(err.msg, "no such policy in 3000 events"));
+		struct nl_system *b = nl_system_new((struct nl_system_cfg){ .late_us = INT64_MAX, .skew_us = INT64_MAX, .series = 10 });
+		CHECK(nl_system_merge(b, s = again(s)) == 0 && same(s, b));
+		CHECK(nl_system_merge(b, s) == 0 && nl_system_count(b) == 11);
+		CHECK(nl_system_find(b, "_overflow", &err)->all.requests == 2 * (3000 - 30));
+		nl_system_free(s);
+		nl_system_free(b);
+	}
+	TEST("A name that two kinds have is ambiguous, and one that is nearly there is proposed") {
+		struct nl_system *s = open_system(INT64_MAX);
+		struct nl_fact f = { .time_us = 1, .told = NL_TOLD_SUCCESS, .run = 1, .policy = { "payments", 8 }, .kind = { "retry", 5 } };
+		nl_system_take(s, &f, 0);
+		call(s, "payments", 1, false, 1, 0);
+		CHECK(!nl_system_find(s, "payments", &err) && strcmp(err.msg, "payments: ambiguous: retry/payments, timeout/payments") == 0);
+		CHECK(nl_system_find(s, "retry/payments", &err)->kind == NL_S_RETRY);
+		CHECK(!nl_system_find(s, "paymens", &err) && strstr(err.msg, "(did you mean payments?)"));
+		nl_system_free(s);
+	}
+}
+
+static bool loads(const char *text, size_t n)
+{
+	char path[] = "/tmp/observer.XXXXXX";
+	struct nl_mark *mark = NULL;
+	unsigned marks = 0;
+	struct nl_err err = { "" };
+	int fd = mkstemp(path);
+	CHECK(fd >= 0 && write(fd, text, n) == (ssize_t)n && close(fd) == 0);
+	struct nl_system *s = nl_system_load(path, &mark, &marks, &err);
+	CHECK((s != NULL) == !*err.msg);
+	for (unsigned i = 0; i < marks; i++)
+		free(mark[i].path);
+	free(mark);
+	nl_system_free(s);
+	unlink(path);
+	return s != NULL;
+}
+
+static void snapshots(void)
+{
+	char dir[] = "/tmp/observer.XXXXXX", path[64];
+	struct nl_err err;
+	TEST("A snapshot has where sources had been read to") {
+		struct nl_mark mark = { "/var/log/a \"b\"\n.ndjson", 7, UINT64_MAX, 4096, 12345 }, *is;
+		struct nl_system *s = open_system(INT64_MAX);
+		unsigned n;
+		call(s, "db", 1, false, 1, 0);
+		CHECK(mkdtemp(dir) != NULL);
+		snprintf(path, sizeof path, "%s/s", dir);
+		CHECK(nl_system_save(s, path, &mark, 1, &err) == 0 && nl_system_save(s, path, &mark, 1, &err) == 0);
+		struct nl_system *b = nl_system_load(path, &is, &n, &err);
+		CHECK(b && n == 1 && strcmp(is->path, mark.path) == 0 && is->ino == UINT64_MAX && is->offset == 4096 && is->seen == 12345 && is->dev == 7);
+		CHECK(b && same(s, b));
+		free(is->path);
+		free(is);
+		nl_system_free(b);
+		CHECK(unlink(path) == 0 && rmdir(dir) == 0);    // Nothing else is left there.
+		CHECK(nl_system_save(s, path, &mark, 1, &err) == -1 && strstr(err.msg, "No such file"));
+		nl_system_free(s);
+	}
+	TEST("A snapshot with a byte that was changed, or that ends too early, is refused") {
+		struct nl_system *s = open_system(INT64_MAX);
+		size_t n;
+		for (unsigned i = 0; i < 300; i++)
+			call(s, "db", i, i % 3 == 0, 1000 * i, 0);
+		char *text = text_of(s, &n);
+		CHECK(loads(text, n));
+		state = 1;
+		for (unsigned i = 0; i < 200; i++) {
+			size_t at = rnd(n);
+			CHECK(!loads(text, at));
+			text[at] ^= (char)(1 << rnd(7));
+			CHECK(!loads(text, n));
+			free(text);
+			text = text_of(s, &n);
+		}
+		free(text);
+		nl_system_free(s);
+	}
+}
+
 int main(void)
 {
 	random_logs();
+	times();
+	breakers();
+	many_names();
+	snapshots();
 	return unit_done();
 }
