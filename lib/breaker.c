@@ -160,6 +160,8 @@ struct call {
 	enum nl_circuit_event result;
 	nl_time dur;
 	int ws;                         /* of a failure */
+	nl_time at;                     /* of the step of the result, on the record's clock */
+	struct nl_note note[5];
 	struct nl_record rec;
 };
 
@@ -272,7 +274,7 @@ static int look(struct call *c, bool first)
 	bool free = !c->step.changed && (c->step.verdict == NL_ADMIT || c->step.verdict == NL_REJECT);
 	if (!free && acquire_locked(c) < 0)
 		return -1;
-	nl_circuit_tell(c->run, c->of, &c->step, circuit(c), c->rec.head.epoch);
+	nl_circuit_tell(c->run, c->of, &c->step, circuit(c), c->rec.head.epoch, &c->conf.svc);
 	hook(c, c->q->prev < 0 ? 0 : c->q->prev);
 	c->permit = c->rec.head.epoch, c->age = c->step.age;
 	return 0;
@@ -330,6 +332,7 @@ static int record(struct call *c, double u)
 	if (nl_state_read(&c->state, &c->rec) < 0)
 		return -1;
 	step(c, &in);
+	c->at = in.now;
 	if (!c->step.changed)
 		return 0;
 	static struct nl_record old;            // Of the mutant alone.
@@ -339,11 +342,23 @@ static int record(struct call *c, double u)
 		return -1;
 	if (MUTANT(ACTS_ON_OLD))
 		c->rec = old;
-	in.now = nl_boottime(c->run);
+	c->at = in.now = nl_boottime(c->run);
 	step(c, &in);
 	int r = c->step.changed ? store(c) : 0;
 	nl_state_unlock(&c->state);
 	return r;
+}
+
+/* What it was to the breaker, in its request's event: enough to replay it. */
+static void note(struct call *c)
+{
+	static const char *const words[] = { [NL_SUCCESS] = "success", [NL_FAILURE] = "failure", [NL_IGNORED] = "nothing" };
+	const struct nl_note all[] = {
+		{ "counted", words[c->result], 0 }, { "permit", NULL, (int64_t)c->permit },
+		{ c->step.changed ? "step" : "at_step", NULL, circuit(c)->steps }, { "at_us", NULL, c->at / NL_US }, { NULL, NULL, 0 },
+	};
+	memcpy(c->note, all, sizeof all);
+	c->of.note = c->note;
 }
 
 /* Notes how the command ended.  Nothing of this is the caller's trouble. */
@@ -355,10 +370,12 @@ static void settle(struct call *c, struct nl_outcome o)
 	if (c->lease >= 0 && !MUTANT(LEAKS_PROBE))
 		c->run->os->close(c->lease);
 	c->lease = -1;
+	if (r == 0)
+		note(c);
 	if (r == 0 && c->step.stale)
 		nl_circuit_tell_stale(c->run, c->of, c->rec.head.epoch, c->permit);
 	if (r == 0) {
-		nl_circuit_tell(c->run, c->of, &c->step, circuit(c), c->rec.head.epoch);
+		nl_circuit_tell(c->run, c->of, &c->step, circuit(c), c->rec.head.epoch, &c->conf.svc);
 		hook(c, nl_code(o.wstatus));
 	}
 }

@@ -33,6 +33,11 @@ void nl_span_close(struct nl_run *run, struct nl_span_of of, struct nl_outcome o
 	nl_event_secs(&e, "dur_s", dur);
 	if (attempts)
 		nl_event_int(&e, "attempts", attempts);
+	for (const struct nl_note *note = of.note; note && note->key; note++)
+		if (note->text)
+			nl_event_str(&e, note->key, note->text, 64);
+		else
+			nl_event_int(&e, note->key, note->n);
 	if (human)
 		nl_event_human(&e, "%s", human);
 	nl_event_emit(&e);
@@ -41,7 +46,7 @@ void nl_span_close(struct nl_run *run, struct nl_span_of of, struct nl_outcome o
 /* The process's own span has its run's id. */
 static struct nl_span_of of_run(const struct nl_run *run, const struct nl_svc *svc)
 {
-	return (struct nl_span_of){ svc, run->ids->run, run->ids->parent, run->ids->depth, 0 };
+	return (struct nl_span_of){ svc, run->ids->run, run->ids->parent, run->ids->depth, 0, NULL };
 }
 
 void nl_run_started(struct nl_run *run, struct nl_svc *svc)

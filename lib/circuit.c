@@ -253,6 +253,7 @@ struct nl_circuit_step nl_circuit_step(const struct nl_circuit_cfg *cfg, struct 
 	else if (in->event != NL_LOOK)
 		command(&w);
 	if (w.out.changed) {
+		c->steps++;
 		struct nl_shape shape = c->cfg.shape;
 		uint32_t semantics = c->cfg.semantics;
 		c->cfg = *w.cfg;

@@ -102,7 +102,7 @@ struct nl_circuit {
 	uint32_t stale;                 /* results of other epochs, dropped */
 	uint32_t reason;                /* enum nl_circuit_reason of the last transition */
 	uint32_t forced_uid;            /* who forced it */
-	uint32_t zero;
+	uint32_t steps;                 /* how often it was changed, modulo 2^32: the order of results, for who replays them */
 	struct nl_circuit_cfg cfg;      /* cfg.shape is what holds; the rest the last writer's */
 	struct nl_circuit_err errs[NL_CIRCUIT_ERRS];    /* failures that count towards the next opening */
 	struct nl_circuit_trip trip;    /* of the last opening */

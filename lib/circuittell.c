@@ -5,6 +5,7 @@
  */
 #include "circuittell.h"
 
+#include "opt.h"
 #include "parse.h"
 #include "run.h"
 
@@ -57,8 +58,20 @@ static void add_errs(struct nl_event *e, const struct nl_circuit_err errs[NL_CIR
 	nl_event_close_object(e, at);
 }
 
+/* For who replays it: which change of the record this was, when, and by which thresholds. */
+static void add_place(struct nl_event *e, const struct nl_circuit *c, const struct nl_svc *conf)
+{
+	char cfg[400];
+	nl_event_int(e, "step", c->steps);
+	nl_event_int(e, "at_us", c->since / NL_US);
+	if (!conf)
+		return;
+	nl_opt_config(conf, cfg, sizeof cfg);
+	nl_event_str(e, "cfg", cfg, sizeof cfg);
+}
+
 NL_COLD static void tell_opened(struct nl_run *run, struct nl_span_of of, const struct nl_circuit_step *step,
-                                const struct nl_circuit *c, uint64_t epoch)
+                                const struct nl_circuit *c, uint64_t epoch, const struct nl_svc *conf)
 {
 	const struct nl_circuit_trip *t = &c->trip;
 	const struct nl_shape *shape = &c->cfg.shape;
@@ -84,6 +97,7 @@ NL_COLD static void tell_opened(struct nl_run *run, struct nl_span_of of, const 
 	nl_event_int(&e, "epoch", (int64_t)epoch);
 	add_errs(&e, t->errs);
 	nl_event_ids(&e, "last", c->spans, 2);
+	add_place(&e, c, conf);
 	nl_circuit_why(c, why, sizeof why);
 	if (c->until == NL_NEVER)
 		nl_event_human(&e, "breaker: %.64s opened until somebody closes it: %s", of.svc->id, why);
@@ -93,7 +107,7 @@ NL_COLD static void tell_opened(struct nl_run *run, struct nl_span_of of, const 
 }
 
 NL_COLD static void tell_probing(struct nl_run *run, struct nl_span_of of, const struct nl_circuit_step *step,
-                                 const struct nl_circuit *c, uint64_t epoch)
+                                 const struct nl_circuit *c, uint64_t epoch, const struct nl_svc *conf)
 {
 	struct nl_event e;
 	char span[32];
@@ -103,12 +117,13 @@ NL_COLD static void tell_probing(struct nl_run *run, struct nl_span_of of, const
 	nl_event_secs(&e, "was_open_s", step->was_for);
 	nl_event_int(&e, "probes", c->cfg.probes);
 	nl_event_int(&e, "epoch", (int64_t)epoch);
+	add_place(&e, c, conf);
 	nl_event_human(&e, "breaker: %.64s is tried again after %s", of.svc->id, nl_circuit_span_text(step->was_for, span));
 	nl_event_emit(&e);
 }
 
 NL_COLD static void tell_closed(struct nl_run *run, struct nl_span_of of, const struct nl_circuit_step *step,
-                                const struct nl_circuit *c, uint64_t epoch)
+                                const struct nl_circuit *c, uint64_t epoch, const struct nl_svc *conf)
 {
 	struct nl_event e;
 	char span[32];
@@ -120,13 +135,14 @@ NL_COLD static void tell_closed(struct nl_run *run, struct nl_span_of of, const 
 	nl_event_int(&e, "probes", success ? step->probes : 0);
 	nl_event_secs(&e, "was_open_s", step->was_open);
 	nl_event_int(&e, "epoch", (int64_t)epoch);
+	add_place(&e, c, conf);
 	nl_event_human(&e, "breaker: %.64s closed after %s%s", of.svc->id, nl_circuit_span_text(step->was_open, span),
 	               success ? "" : ", by command");
 	nl_event_emit(&e);
 }
 
 NL_COLD static void tell_forced(struct nl_run *run, struct nl_span_of of, const struct nl_circuit_step *step,
-                                const struct nl_circuit *c, uint64_t epoch)
+                                const struct nl_circuit *c, uint64_t epoch, const struct nl_svc *conf)
 {
 	struct nl_event e;
 	char by[24], why[64];
@@ -137,30 +153,31 @@ NL_COLD static void tell_forced(struct nl_run *run, struct nl_span_of of, const 
 	nl_event_str(&e, "state", nl_circuit_name((enum nl_circuit_state)c->state), 16);
 	nl_event_str(&e, "by", by, sizeof by);
 	nl_event_int(&e, "epoch", (int64_t)epoch);
+	add_place(&e, c, conf);
 	nl_circuit_why(c, why, sizeof why);
 	nl_event_human(&e, "breaker: %.64s: %s", of.svc->id, why);
 	nl_event_emit(&e);
 }
 
 void nl_circuit_tell(struct nl_run *run, struct nl_span_of of, const struct nl_circuit_step *step, const struct nl_circuit *c,
-                     uint64_t epoch)
+                     uint64_t epoch, const struct nl_svc *conf)
 {
 	if (!step->moved)
 		return;
 	switch ((enum nl_circuit_state)c->state) {
 	case NL_OPEN:
-		tell_opened(run, of, step, c, epoch);
+		tell_opened(run, of, step, c, epoch, conf);
 		break;
 	case NL_HALF_OPEN:
-		tell_probing(run, of, step, c, epoch);
+		tell_probing(run, of, step, c, epoch, conf);
 		break;
 	case NL_CLOSED:
-		tell_closed(run, of, step, c, epoch);
+		tell_closed(run, of, step, c, epoch, conf);
 		break;
 	case NL_FORCED_OPEN:
 	case NL_FORCED_CLOSED:
 	case NL_DISABLED:
-		tell_forced(run, of, step, c, epoch);
+		tell_forced(run, of, step, c, epoch, conf);
 		break;
 	case NL_CIRCUIT_STATES:
 		break;

@@ -9,9 +9,10 @@
 #include "event.h"
 
 /* The event of a transition: c and epoch as they are after it.  Nothing when
- * the step did not move. */
+ * the step did not move.  conf: the breaker with the values that it stepped by,
+ * or NULL when a person moved it. */
 void nl_circuit_tell(struct nl_run *, struct nl_span_of, const struct nl_circuit_step *, const struct nl_circuit *,
-                     uint64_t epoch);
+                     uint64_t epoch, const struct nl_svc *conf);
 
 /* A rejection, with the status that the caller gets. */
 void nl_circuit_tell_rejected(struct nl_run *, struct nl_span_of, const struct nl_circuit_step *, const struct nl_circuit *,

@@ -143,7 +143,7 @@ static void close_mended(const struct nl_run *run, int fd[3])
 
 static struct nl_span_of caller(const struct nl_req *q)
 {
-	return (struct nl_span_of){ q->outer, q->span, q->parent, q->depth ? q->depth - 1 : 0, 0 };
+	return (struct nl_span_of){ q->outer, q->span, q->parent, q->depth ? q->depth - 1 : 0, 0, NULL };
 }
 
 static void say_not_run(struct nl_run *run, const struct nl_req *q, const struct nl_spawn *spec, struct nl_outcome o)

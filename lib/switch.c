@@ -51,7 +51,7 @@ static void step_breaker(struct nl_ctx *c, enum nl_circuit_event event, const ch
 		of.svc = &as;
 		c->told = step.moved && (event != NL_RESET || step.from != NL_CLOSED);
 		if (c->told)
-			nl_circuit_tell(c->run, of, &step, (struct nl_circuit *)rec.body, rec.head.epoch);
+			nl_circuit_tell(c->run, of, &step, (struct nl_circuit *)rec.body, rec.head.epoch, NULL);
 		nl_reply_done(c, result, rec.head.epoch);
 	}
 	nl_state_tell(&s, c->of);

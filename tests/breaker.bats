@@ -851,3 +851,25 @@ waits() { find "/proc/$1/fd" -lname 'anon_inode:*inotify*' 2>/dev/null | grep -q
 	[ "$(grep -c 'pread64(.*4097' log)" = 1 ]
 	run ! grep -E 'F_OFD_SETLK|\.db\.lock|vfork|clone' log
 }
+
+@test "A breaker's requests and changes say in which order its record was changed, so that they can be replayed" {
+	export NL_EVENTS=$PWD/ev
+	nl-breaker -f2 -o 3600s db true
+	run -1 nl-breaker -f2 -o 3600s db false
+	nl-breaker -f2 -o 3600s db true
+	run -1 nl-breaker -f2 -o 3600s db false
+	run -1 nl-breaker -f2 -o 3600s db false
+	run -75 nl-breaker -f2 -o 3600s db true
+	nl-ctl close db
+	run jq -r 'select(.event != "nl.run.ended" and .kind == "breaker" and .event != "nl.circuit.rejected")
+		| [.event, .counted, .step, .at_step, .permit, .cfg] | map(. // "-") | join(" ")' ev
+	[ "$output" = "nl.request.success success - 0 1 -
+nl.request.failure failure 1 - 1 -
+nl.request.success success 2 - 1 -
+nl.request.failure failure 3 - 1 -
+nl.circuit.opened - 4 - - failures=2 open=3600s
+nl.request.failure failure 4 - 1 -
+nl.request.failure - - - - -
+nl.circuit.closed - 5 - - -" ]
+	jq -se '[.[] | select(.at_us).at_us] | . == sort and all(. > 0)' ev
+}

@@ -21,7 +21,7 @@ static const struct { const char *of, *name; size_t at, size; } field[] = {
 	F(nl_live, key), F(nl_live, value), F(nl_live, uid), F(nl_live, zero), F(nl_live, real_ns),
 	F(nl_circuit, state), F(nl_circuit, openings), F(nl_circuit, since), F(nl_circuit, until), F(nl_circuit, open_for),
 	F(nl_circuit, opened), F(nl_circuit, spent), F(nl_circuit, streak_ok), F(nl_circuit, streak_fail),
-	F(nl_circuit, rejected), F(nl_circuit, stale), F(nl_circuit, reason), F(nl_circuit, forced_uid), F(nl_circuit, zero),
+	F(nl_circuit, rejected), F(nl_circuit, stale), F(nl_circuit, reason), F(nl_circuit, forced_uid), F(nl_circuit, steps),
 	F(nl_circuit, cfg), F(nl_circuit, errs), F(nl_circuit, trip), F(nl_circuit, last.at), F(nl_circuit, last.real),
 	F(nl_circuit, last.span), F(nl_circuit, last.ws), F(nl_circuit, last.cmd), F(nl_circuit, spans), F(nl_circuit, n),
 	F(nl_circuit, half_window), F(nl_circuit, head), F(nl_circuit, zero2), F(nl_circuit, bucket), F(nl_circuit, w),

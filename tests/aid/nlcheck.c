@@ -27,7 +27,7 @@
 
 enum form { ONE, TIME, EVENT, SEV, POLICY, NAME, KIND, TRACE, ID, NUMBER, FROM_1, SECONDS, BOOL,
             TEXT, DETAIL, TOOL, EXIT, SIGNAL, ERR, RETRY_END, FALLBACK_END, TIMEOUT_CAUSE, TROUBLE, STATE, FORCED, SHUT, OPENED,
-            CLOSED, PART, SPANS, ARMS, HEDGE_CAUSE, ERRS, FULL, TOKENS, BY, FORMS };
+            CLOSED, PART, SPANS, ARMS, HEDGE_CAUSE, ERRS, FULL, TOKENS, BY, COUNTED, FORMS };
 
 #define ERR_WORDS "exit_[0-9]{1,3}|signal_[A-Z0-9+-]+|timeout|rejected|spawn|deadline"
 #define ARM_END "(\"exit\":[0-9]{1,3}|\"signal\":\"[A-Z0-9+-]+\"),(\"err\":\"(" ERR_WORDS ")\",)?\"start_s\":[0-9]+\\.[0-9]{6},\"dur_s\":[0-9]+\\.[0-9]{6}"
@@ -73,6 +73,7 @@ static const struct { const char *name; enum nl_json_type type; const char *patt
 	[ERRS] = { "counts of errs", NL_JSON_OBJECT, "^\\{(" ERR_COUNT "(," ERR_COUNT ")*)?\\}$" },
 	[FULL] = { "a reason to reject", NL_JSON_STRING, "^(saturated|queue_full|timeout|stopped)$" },
 	[TOKENS] = { "a number of tokens", NL_JSON_NUMBER, "^(0|[1-9][0-9]*)(\\.[0-9]{1,6})?$" },
+	[COUNTED] = { "what it was to the breaker", NL_JSON_STRING, "^(success|failure|nothing)$" },
 	[BY] = { "a person", NL_JSON_STRING, "^uid:(0|[1-9][0-9]*)$" },
 };
 _Static_assert(COUNT(form) == FORMS, "every form has its row");
@@ -90,6 +91,9 @@ static const struct key envelope[] = {
 	K("pid", FROM_1), K("depth", NUMBER), K("mono_us", NUMBER), { "gen", FROM_1, MAY }, { NULL, ONE, MUST },
 };
 
+#define COUNT_OF_BREAKER { "counted", COUNTED, MAY }, { "permit", NUMBER, WITH }, { "step", NUMBER, MAY }, { "at_step", NUMBER, MAY }, \
+	{ "at_us", NUMBER, MAY }
+#define PLACE K("step", NUMBER), K("at_us", NUMBER), { "cfg", TEXT, MAY }
 #define OUTCOME { "exit", EXIT, MAY }, { "signal", SIGNAL, ELSE }
 
 /* EITHER: in a call, or made by nl-ctl. */
@@ -100,16 +104,16 @@ static const struct event {
 	int sev, sev_inner;             /* at depth 0, and deeper */
 	const char *kind;               /* the only one that emits it, NULL: any */
 	enum role role;
-	struct key key[16];
+	struct key key[18];
 } event[] = {
 	{ "nl.run.started", 5, 5, NULL, STARTED, {
 		K("tool", TOOL), K("ver", TEXT), K("cmd", TEXT), K("host", TEXT), K("boot", TEXT), K("cfg", TEXT) } },
 	{ "nl.run.ended", 9, 9, NULL, ENDED, {
 		OUTCOME, K("dur_s", SECONDS), K("events", FROM_1), { "dropped", FROM_1, MAY } } },
 	{ "nl.request.success", 9, 9, NULL, REQUEST, {
-		K("cmd", TEXT), OUTCOME, K("dur_s", SECONDS), { "attempts", NUMBER, IF_RETRY } } },
+		K("cmd", TEXT), OUTCOME, K("dur_s", SECONDS), { "attempts", NUMBER, IF_RETRY }, COUNT_OF_BREAKER } },
 	{ "nl.request.failure", 17, 13, NULL, REQUEST, {
-		K("cmd", TEXT), OUTCOME, K("err", ERR), K("dur_s", SECONDS), { "attempts", NUMBER, IF_RETRY } } },
+		K("cmd", TEXT), OUTCOME, K("err", ERR), K("dur_s", SECONDS), { "attempts", NUMBER, IF_RETRY }, COUNT_OF_BREAKER } },
 	{ "nl.retry.attempt", 13, 13, "retry", IN_CALL, {
 		K("cmd", TEXT), K("attempt", FROM_1), K("max", NUMBER), OUTCOME, K("err", ERR), K("dur_s", SECONDS),
 		K("delay_s", SECONDS), { "retry_after_s", SECONDS, MAY }, { "capped", BOOL, WITH }, { "held_bytes", NUMBER, MAY } } },
@@ -124,13 +128,13 @@ static const struct event {
 	{ "nl.circuit.opened", 17, 17, "breaker", EITHER, {
 		K("from", STATE), K("reason", OPENED), K("failures", NUMBER), K("calls", NUMBER),
 		{ "rate", PART, MAY }, { "threshold", PART, WITH }, { "window_s", SECONDS, MAY }, { "window_calls", FROM_1, MAY },
-		{ "open_s", SECONDS, MAY }, K("epoch", NUMBER), K("errs", ERRS), K("last", SPANS) } },
+		{ "open_s", SECONDS, MAY }, K("epoch", NUMBER), K("errs", ERRS), K("last", SPANS), PLACE } },
 	{ "nl.circuit.half_open", 9, 9, "breaker", EITHER, {
-		K("from", STATE), K("was_open_s", SECONDS), K("probes", FROM_1), K("epoch", NUMBER) } },
+		K("from", STATE), K("was_open_s", SECONDS), K("probes", FROM_1), K("epoch", NUMBER), PLACE } },
 	{ "nl.circuit.closed", 9, 9, "breaker", EITHER, {
-		K("from", STATE), K("reason", CLOSED), K("probes", NUMBER), K("was_open_s", SECONDS), K("epoch", NUMBER) } },
+		K("from", STATE), K("reason", CLOSED), K("probes", NUMBER), K("was_open_s", SECONDS), K("epoch", NUMBER), PLACE } },
 	{ "nl.circuit.forced", 9, 9, "breaker", EITHER, {
-		K("from", STATE), K("state", FORCED), K("by", BY), K("epoch", NUMBER) } },
+		K("from", STATE), K("state", FORCED), K("by", BY), K("epoch", NUMBER), PLACE } },
 	{ "nl.circuit.rejected", 13, 13, "breaker", IN_CALL, {
 		K("cmd", TEXT), K("state", SHUT), { "retry_after_s", SECONDS, MAY }, OUTCOME, K("epoch", NUMBER) } },
 	{ "nl.circuit.stale", 5, 5, "breaker", IN_CALL, {
