@@ -82,7 +82,7 @@ env = NL_ROOT='$(CURDIR)' NL_BIN='$(CURDIR)/$O/bin' NL_AID='$(CURDIR)/$O/aid' NL
 	PATH='$(CURDIR)/$O/bin:$(CURDIR)/$O/aid':"$$PATH"
 
 .PHONY: all lib bin guest aid unit benches check check-all check-valgrind check-install coverage lint lint-files bench \
-	bench-gate profile model sweep sim laws storm lin mutants fuzz json-diff coreutils-suite install uninstall dist clean musl-deps FORCE
+	bench-gate profile model sweep sim laws storm lin mutants fuzz json-diff coreutils-suite builtin-suite install uninstall dist clean musl-deps FORCE
 .PRECIOUS: $O/obj/%.o
 .DELETE_ON_ERROR:
 
@@ -156,8 +156,10 @@ build/fuzz/%: tests/fuzz/%.c $(lib_c) $(wildcard lib/*.h lib/observe/*.h) | buil
 
 # Unit tests run under the sanitizers, everything else on the build that ships.
 check:
-	+@$(sub) VARIANT=asan unit && $(sub) VARIANT=$(VARIANT) all aid $(if $T,$(if $(filter embed builtin,$(basename $(notdir $T))),guest),guest)
+	+@$(sub) VARIANT=asan unit && $(sub) VARIANT=$(VARIANT) all aid $(if $T,$(if $(filter embed builtin %@builtin,$(basename $(notdir $T))),guest),guest)
 	@tests/run-suite $(if $T$F,,-o) -b $(VARIANT) -u asan $(if $F,-f '$F') $T
+builtin-suite: bin aid guest
+	@tests/run-suite -b $(VARIANT) $(addsuffix @builtin,algebra breaker bulkhead fallback race retry timeout)
 check-all: lint
 	+@for v in $(patsubst release,,$(SHIP)) release debug asan; do $(sub) VARIANT=$$v bin aid unit && \
 	tests/run-suite -b $$v -u $$v $T || exit; done; $(sub) VARIANT=debug check-valgrind && $(sub) VARIANT=$(SHIP) check-install

@@ -215,7 +215,10 @@ NL_COLD bool nl_branch_remains(struct nl_branch *b)
 	pid_t skip[NL_BRANCH_SKIPS];
 	struct nl_proc list[NL_TREE_MAX];
 	struct nl_tree t = tree(b, skip);
-	if (nl_tree_list(&t, false, list) == 0)
+	unsigned n = nl_tree_list(&t, false, list);
+	if (n == 0 && t.os->ours)               // It may have waited for one that was dying.
+		n = nl_tree_list(&t, false, list);
+	if (n == 0)
 		return b->remains = false;
 	nl_tree_kill(&t);
 	return true;

@@ -103,6 +103,14 @@ static pid_t guest_wait(pid_t pid, int *ws, int options)
 		if (r > 0)
 			return r;
 	}
+	for (unsigned i = host->orphans; i-- > 0; ) {
+		pid_t r = nl_os_linux.wait(host->orphan[i], ws, options | WNOHANG);
+		if (r == 0 || (r < 0 && nl_os_linux.kill(host->orphan[i], 0) == 0))
+			continue;                       // It lives, or its parent does.
+		host->orphan[i] = host->orphan[--host->orphans];
+		if (r > 0)
+			return r;
+	}
 	return host->owns ? 0 : -ECHILD;
 }
 
@@ -117,8 +125,8 @@ static void started(pid_t pid)
 		return;
 	host->last = pid;
 	host->spawned++;
-	const char *colon = strrchr(host->mark, ':');
-	snprintf(host->current, sizeof host->current, "%.90s", colon ? colon + 1 : host->mark + strlen("NL_GUEST="));
+	if (host->owns == 0)
+		host->first = host->spawned;
 	write_mark(host);
 	if (host->owns < NL_GUEST_OWN)
 		host->own[host->owns++] = pid;
@@ -169,7 +177,7 @@ static int in_branch(void *arg)
 {
 	const struct branch *b = arg;
 	host->forked = true;
-	host->owns = 0;
+	host->owns = host->orphans = 0;
 	return b->body(b->arg);
 }
 
@@ -181,18 +189,33 @@ static pid_t guest_branch(int (*body)(void *), void *arg)
 	return pid;
 }
 
+/* Does NL_GUEST in text, of n bytes, name a command that runs now? */
+static bool names_ours(const char *text, size_t n)
+{
+	const char *stem = host->mark + host->stem, *at = text, *end = text + n;
+	size_t len = host->fixed - host->stem;
+	for (; (at = memmem(at, (size_t)(end - at), stem, len)); at++) {
+		unsigned long k = 0;
+		const char *p = at + len;
+		while (p < end && *p >= '0' && *p <= '9')
+			k = k * 10 + (unsigned long)(*p++ - '0');
+		if (at > text && strchr("=:", at[-1]) && p < end && (!*p || *p == ':') && k >= host->first && k <= host->spawned)
+			return true;
+	}
+	return false;
+}
+
 static bool is_marked(pid_t pid)
 {
 	char path[40], buf[16384];
 	snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
 	int fd = nl_os_linux.open(path, 0, 0);
-	size_t have = 0, len = strlen(host->current);
+	size_t have = 0;
 	bool found = false;
 	ssize_t n;
 	while (fd >= 0 && !found && (n = nl_os_linux.read(fd, buf + have, sizeof buf - have)) > 0) {
 		have += (size_t)n;
-		const char *at = memmem(buf, have, host->current, len);
-		found = at && at > buf && strchr("=:", at[-1]) && (size_t)(at - buf) + len < have && (!at[len] || at[len] == ':');
+		found = names_ours(buf, have);
 		size_t keep = have < 256 ? have : 256;  // The mark may begin in this piece and end in the next.
 		memmove(buf, buf + have - keep, keep);
 		have = keep;
@@ -200,6 +223,38 @@ static bool is_marked(pid_t pid)
 	if (fd >= 0)
 		nl_os_linux.close(fd);
 	return found;
+}
+
+/* The dead do not say whose they are: whom we end is noted, to be collected. */
+static int guest_kill(pid_t pid, int sig)
+{
+	bool known = sig != SIGKILL || pid <= 1 || host->orphans == NL_GUEST_OWN;
+	for (unsigned i = 0; i < host->owns && !known; i++)
+		known = host->own[i] == pid;
+	for (unsigned i = 0; i < host->orphans && !known; i++)
+		known = host->orphan[i] == pid;
+	if (!known)
+		host->orphan[host->orphans++] = pid;
+	return nl_os_linux.kill(pid, sig);
+}
+
+/* In the moment between its end and its death a process has no environment,
+ * but still its children: they are ours to see behind that. */
+static void let_die(pid_t pid)
+{
+	struct nl_proc p;
+	char c;
+	for (int i = 0; i < 20 && nl_proc_read(&nl_os_linux, pid, &p) == 0 && p.state != 'Z'; i++) {
+		char path[40];
+		snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
+		int fd = nl_os_linux.open(path, 0, 0);
+		ssize_t n = fd < 0 ? fd : nl_os_linux.read(fd, &c, 1);
+		if (fd >= 0)
+			nl_os_linux.close(fd);
+		if (n != 0)
+			return;
+		nl_os_linux.poll(NULL, 0, NL_MS);
+	}
 }
 
 static bool guest_ours(pid_t pid)
@@ -212,7 +267,10 @@ static bool guest_ours(pid_t pid)
 			return true;
 	if (host->last && nl_proc_read(&nl_os_linux, pid, &p) == 0 && p.pgrp == host->last)
 		return true;
-	return is_marked(pid);
+	if (is_marked(pid))
+		return true;
+	let_die(pid);
+	return false;
 }
 
 static bool wants_stop(void)
@@ -252,7 +310,7 @@ static void fill_table(void)
 	table = nl_os_linux;
 	table.pid = guest_pid, table.action = guest_action, table.mask = guest_mask, table.wait = guest_wait;
 	table.spawn = guest_spawn, table.branch = guest_branch, table.ours = guest_ours;
-	table.sigwait = guest_sigwait, table.poll = guest_poll;
+	table.kill = guest_kill, table.sigwait = guest_sigwait, table.poll = guest_poll;
 }
 
 static bool has_one_thread(void)
@@ -290,12 +348,15 @@ static void restore(struct nl_guest *g)
 }
 
 /* Ends what is not signal: orphans that died as our children, then SIGCHLD. */
-static void settle_children(const struct nl_guest *g)
+static void settle_children(struct nl_guest *g)
 {
 	siginfo_t si = { 0 };
 	pid_t kid[512];
 	struct nl_proc p;
 	int ws;
+	for (unsigned i = 0; i < g->orphans; i++)
+		nl_os_linux.wait(g->orphan[i], &ws, WNOHANG);
+	g->orphans = 0;                                         // Behind this their pids may be the host's.
 	if (syscall(SYS_waitid, P_ALL, 0, &si, WEXITED | WNOWAIT | WNOHANG, NULL) < 0 || !si.si_pid)
 		return;
 	int n = nl_proc_children(&nl_os_linux, getpid(), kid, sizeof kid / sizeof *kid);
@@ -344,6 +405,8 @@ int nl_guest_open(struct nl_guest *g, char **env, const char *tool, uint64_t dfl
 	int n = snprintf(g->mark, sizeof g->mark, "NL_GUEST=%s%s%d.%lld.", outer && strlen(outer) < 128 ? outer : "",
 	                 outer && strlen(outer) < 128 ? ":" : "", (int)getpid(), (long long)now.tv_sec * NL_SEC + now.tv_nsec);
 	g->fixed = (size_t)n;
+	const char *colon = strrchr(g->mark, ':');
+	g->stem = colon ? (size_t)(colon + 1 - g->mark) : strlen("NL_GUEST=");
 	write_mark(g);
 	g->run.mark = g->mark;
 	g->run.std = g->std;

@@ -45,11 +45,13 @@ struct nl_guest {
 	uint64_t taken;                 /* to be raised by close */
 	pid_t own[NL_GUEST_OWN];        /* children of ours that are not yet waited for */
 	unsigned owns;
+	pid_t orphan[NL_GUEST_OWN];     /* that we have killed, to be waited for once they are our children */
+	unsigned orphans;
 	pid_t last;                     /* the last command that was started */
 	unsigned spawned;               /* commands so far: k of the mark */
-	size_t fixed;                   /* bytes of mark before k */
+	unsigned first;                 /* k of the oldest that still runs: branches run side by side */
+	size_t stem, fixed;             /* of mark: where PID starts, where k does */
 	char mark[256];                 /* NL_GUEST=…:PID.NS.k, for the next command */
-	char current[96];               /* PID.NS.k of the last one */
 	volatile sig_atomic_t *stop;    /* the host's wish: taken for a TERM; NULL: it has none */
 	/* In the place of a program: runs in the forked child, which exits with what it returns; NULL: the program. */
 	int (*body)(void *);
