@@ -102,6 +102,7 @@ _nl_ctl() {
 	case $command:$cur in
 	*:-*) words=$("$1" --complete | cut -f1 | grep -e ^- | tr -d =) ;;
 	:*) words=$("$1" --complete | cut -f1 | grep -v -e ^-) ;;
+	check:*) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	list:*) words='breaker bulkhead budget race retry timeout' ;;
 	show:* | reset:* | history:* | watch:*) words=$("$1" list --names) ;;
 	open:* | close:* | disable:* | enable:*) words=$("$1" list --names breaker | sed s,^,breaker/,) ;;

@@ -94,6 +94,8 @@ function __nl_ctl
     switch "$command"
         case ''
             $tool --complete | string match -rv -- '^-' | string replace -r -- '^(\S+)\t[^\t]*\t' '$1\t'
+        case check
+            __fish_complete_path (commandline -ct)
         case list
             printf '%s\n' breaker bulkhead budget race retry timeout
         case show reset history watch

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * check.c - nl-run --check: asks every rule about every call, plays what it
- * says, mends it, and tells.
+ * check.c - nl-run --check: asks every rule about every call, and has what they
+ * find told and mended.
  *
  * A layer that is copied into branches is told of once.
  */
@@ -14,8 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { MOST = 256, WIDTH = 79, INDENT = 13 };
 
 static nl_time shorter(nl_time a, nl_time b)
 {
@@ -107,7 +105,7 @@ static bool is_known(const struct list *l, const char *code, const struct nl_exp
 
 static void ask(struct list *l, const struct nl_term *t, const struct nl_rule_of *rules)
 {
-	for (const struct nl_rule_of *r = rules; r->code && l->n < MOST; r++) {
+	for (const struct nl_rule_of *r = rules; r->code && l->n < NL_FINDINGS; r++) {
 		struct nl_finding f = { .code = r->code, .severity = r->severity, .at = t->e };
 		if (!t->svc && t->kind != NL_TERM_RACE)
 			continue;
@@ -146,156 +144,39 @@ static void sort(struct list *l)
 		}
 }
 
-static void put(struct nl_out *o, const char *text)
+int nl_check_find(const struct nl_checked *c, struct nl_finding *found[NL_FINDINGS], struct nl_err *err)
 {
-	nl_out_bytes(o, text, strlen(text));
-}
-
-/* Words behind a label, in lines of 79. */
-static void put_wrapped(struct nl_out *o, const char *label, const char *text)
-{
-	char head[32];
-	size_t col = (size_t)snprintf(head, sizeof head, "    %-9s", label);
-	put(o, head);
-	while (*text) {
-		size_t n = strcspn(text, " ");
-		if (col > INDENT && col + 1 + n > WIDTH) {
-			snprintf(head, sizeof head, "\n%*s", INDENT, "");
-			put(o, head);
-			col = INDENT;
-		} else if (col > INDENT) {
-			put(o, " ");
-			col++;
-		}
-		nl_out_bytes(o, text, n);
-		col += n;
-		text += n + (text[n] == ' ');
-	}
-	put(o, "\n");
-}
-
-static const char *const severities[] = { [NL_NOTE] = "note", [NL_CAUTION] = "warning", [NL_FAULT] = "error" };
-
-static const char *spot(const struct nl_spot *at, char *buf, size_t size)
-{
-	if (at->file)
-		snprintf(buf, size, "%.300s:%u:%u", at->file, at->line, at->col);
-	else if (at->line > 1)
-		snprintf(buf, size, "expr:%u:%u", at->line, at->col);
-	else
-		snprintf(buf, size, "expr:%u", at->col);
-	return buf;
-}
-
-static const char *layer_name(const struct nl_expr *e)
-{
-	return e->svc ? e->svc->layer->name : e->op == NL_EXPR_RACE ? "race" : "fallback";
-}
-
-static void put_finding(struct nl_out *o, const struct nl_finding *f, const struct nl_witness *w, const char *rewrite, bool colour)
-{
-	static const char *const shades[] = { [NL_NOTE] = "\33[36m", [NL_CAUTION] = "\33[33m", [NL_FAULT] = "\33[31m" };
-	char text[400];
-	put(o, spot(&f->at->at, text, sizeof text));
-	put(o, ": ");
-	put(o, colour ? shades[f->severity] : "");
-	put(o, severities[f->severity]);
-	put(o, colour ? "\33[0m" : "");
-	snprintf(text, sizeof text, " %s: %s: %s\n", f->code, layer_name(f->at), nl_check_title(f->code));
-	put(o, text);
-	put_wrapped(o, "why", f->why);
-	for (unsigned i = 0; i < w->lines; i++) {
-		snprintf(text, sizeof text, "    %-9s%.*s\n", i ? "" : "witness", WIDTH - INDENT, w->line[i]);
-		put(o, text);
-	}
-	put(o, "    rewrite  ");
-	put(o, rewrite);
-	put(o, "\n");
-}
-
-static void put_json(struct nl_out *o, const struct nl_finding *f, const struct nl_witness *w, const char *rewrite)
-{
-	nl_out_begin(o, NULL, '{');
-	nl_out_str(o, "code", f->code);
-	nl_out_str(o, "severity", severities[f->severity]);
-	if (f->at->at.file)
-		nl_out_str(o, "file", f->at->at.file);
-	nl_out_uint(o, "line", f->at->at.line);
-	nl_out_uint(o, "col", f->at->at.col);
-	nl_out_str(o, "layer", layer_name(f->at));
-	nl_out_str(o, "title", nl_check_title(f->code));
-	nl_out_str(o, "why", f->why);
-	nl_out_begin(o, "witness", '[');
-	for (unsigned i = 0; i < w->lines; i++)
-		nl_out_str(o, NULL, w->line[i]);
-	nl_out_end(o, ']');
-	nl_out_str(o, "rewrite", rewrite);
-	nl_out_end(o, '}');
-	put(o, "\n");
-}
-
-const char *nl_check_title(const char *code)
-{
-	static const struct { const char *code, *title; } titles[] = {
-		{ "NL001", "this limit never fires" },
-		{ "NL002", "retries inside retries" },
-		{ "NL003", "a breaker outside of a retry" },
-		{ "NL004", "one call opens it" },
-		{ "NL005", "arms of a race share it" },
-		{ "NL006", "the limit is outside" },
-		{ "NL007", "a fallback hides failures" },
-		{ "NL008", "a rejection in disguise" },
-		{ "NL009", "rejections are retried" },
-		{ "NL010", "it may wait for ever" },
-		{ "NL011", "what must not run twice may" },
-		{ "NL012", "attempts that never begin" },
-		{ "NL013", "nothing is ever slow" },
-		{ "NL014", "probes as long as the rest" },
-		{ "NL015", "inside of itself" },
-	};
-	for (size_t i = 0; i < sizeof titles / sizeof *titles; i++)
-		if (!strcmp(titles[i].code, code))
-			return titles[i].title;
-	return "";
-}
-
-/* Plays, mends and tells one. */
-static int tell(struct nl_out *o, const struct nl_checked *c, const struct nl_finding *f, const struct nl_question *q, struct nl_err *err)
-{
-	struct nl_witness w;
-	const struct nl_expr *better = nl_rewrite(c->root, &f->edits, c->mem);
-	if (!better)
+	struct list l = { .c = c, .v = found };
+	ask_all(&l, c->all);
+	if (l.lost)
 		return nl_fail(err, "out of memory");
-	if (nl_witness_of(c->all, &f->scene, &w, err) < 0)
-		return -1;
-	size_t n = nl_expr_text(better, NULL, 0);
-	char *text = nl_arena_get(c->mem, n + 1);
-	if (!text)
-		return nl_fail(err, "out of memory");
-	nl_expr_text(better, text, n + 1);
-	if (q->json)
-		put_json(o, f, &w, text);
-	else
-		put_finding(o, f, &w, text, q->colour);
-	return 0;
+	sort(&l);
+	return (int)l.n;
+}
+
+/* Was it told of another policy that has it from the same place? */
+static bool is_old(const struct nl_question *q, const struct nl_finding *f)
+{
+	return q->told && nl_told_before(q->told, &f->at->at, f->code);
 }
 
 int nl_check_of(struct nl_out *o, const struct nl_expr *root, const struct nl_question *q, struct nl_err *err)
 {
 	struct nl_arena mem = { .most = (size_t)32 << 20 };
-	struct nl_finding *found[MOST];
+	struct nl_finding *found[NL_FINDINGS];
+	struct nl_mended m = { .text = "" };
 	struct nl_checked c = { .root = root, .all = nl_term_new(root, &mem, err), .mem = &mem, .once = q->once };
-	struct list l = { .c = &c, .v = found };
-	int r = c.all ? 0 : -1;
-	if (r == 0)
-		ask_all(&l, c.all);
-	if (l.lost)
-		r = nl_fail(err, "out of memory");
-	sort(&l);
-	for (unsigned i = 0; i < l.n && r == 0; i++)
-		r = tell(o, &c, l.v[i], q, err);
+	int n = c.all ? nl_check_find(&c, found, err) : -1, told = 0;
+	const char *alone = NULL;
+	for (int i = 0; i < n && told >= 0; i++)
+		if (!is_old(q, found[i]))
+			told = nl_check_tell(o, &c, found[i], q, &alone, err) ? -1 : told + 1;
+	if (told > 0 && nl_mend(&m, root, q->once, &mem, err) < 0)
+		told = -1;
+	if (told > 0 && (q->json || told > 1 || strcmp(alone, m.text) != 0))
+		nl_check_tell_mended(o, root, &m, q);
 	nl_arena_free(&mem);
-	return r < 0 ? -1 : (int)l.n;
+	return n < 0 ? -1 : told;
 }
 
 int nl_check_answer(struct nl_out *o, const struct nl_question *q, struct nl_err *err)

@@ -47,7 +47,28 @@ void nl_finding_edit(struct nl_finding *, struct nl_edit);
 const char *nl_checked_text(const struct nl_checked *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 const char *nl_checked_secs(const struct nl_checked *, nl_time);                /* as an expression has it */
 
+#define NL_FINDINGS 256                 /* in one expression, at most */
+
+/* By place, then by code, in memory of the arena.  How many, -1 with err. */
+int nl_check_find(const struct nl_checked *, struct nl_finding *found[NL_FINDINGS], struct nl_err *);
+
+/* The normal form, in memory of the arena; NULL: there is none left. */
+const char *nl_expr_copy(const struct nl_expr *, struct nl_arena *);
+
+/* All findings mended that can be mended together, and the codes of the others. */
+#define NL_MENDED_LEFT 16
+struct nl_mended { const char *text; const char *code[NL_MENDED_LEFT]; unsigned left; };
+int nl_mend(struct nl_mended *, const struct nl_expr *, bool once, struct nl_arena *, struct nl_err *);
+
+/* Plays, mends and puts one.  0, -1 with err. */
+int nl_check_tell(struct nl_out *, const struct nl_checked *, const struct nl_finding *, const struct nl_question *, const char **rewrite,
+                  struct nl_err *);
+void nl_check_tell_mended(struct nl_out *, const struct nl_expr *, const struct nl_mended *, const struct nl_question *);
 const char *nl_check_title(const char *code);
+
+/* What was told of other policies.  nl_told_before notes it, too. */
+struct nl_told_list { struct { struct nl_spot at; const char *code; } *v; size_t n, room; };
+bool nl_told_before(struct nl_told_list *, const struct nl_spot *, const char *code);
 
 /* Checks an expression; puts what it finds.  How much that was, -1 with err. */
 int nl_check_of(struct nl_out *, const struct nl_expr *root, const struct nl_question *, struct nl_err *);

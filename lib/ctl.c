@@ -26,7 +26,7 @@ enum { EX_NO = 1, EX_DENIED = 77 };     /* not found, not healthy, too late; den
 
 const struct nl_command *const nl_commands[] = {
 	&nl_cmd_list, &nl_cmd_show, &nl_cmd_get, &nl_cmd_watch, &nl_cmd_history, &nl_cmd_health, &nl_cmd_set, &nl_cmd_unset,
-	&nl_cmd_reset, &nl_cmd_open, &nl_cmd_close, &nl_cmd_disable, &nl_cmd_enable, &nl_cmd_request, NULL,
+	&nl_cmd_reset, &nl_cmd_open, &nl_cmd_close, &nl_cmd_disable, &nl_cmd_enable, &nl_cmd_check, &nl_cmd_request, NULL,
 };
 
 static const struct nl_opt options[] = {
@@ -68,7 +68,7 @@ static int ctl_init(struct nl_svc *svc, char ***argv, struct nl_err *err)
 	return 0;
 }
 
-static struct nl_paper paper(struct nl_run *run)
+struct nl_paper nl_ctl_paper(struct nl_run *run)
 {
 	struct winsize size;
 	const char *term = nl_getenv(run, "TERM"), *no = nl_getenv(run, "NO_COLOR");
@@ -100,15 +100,14 @@ static void make_chain(struct chain *c)
 	c->audit = (struct nl_control){ nl_audit, &c->authz };
 }
 
-/* To stdout: 0, or the errno that took no more. */
-static int print(struct nl_run *run, const struct nl_req *q, const char *text, size_t n)
+int nl_ctl_print(struct nl_run *run, const struct nl_req *q, const char *text, size_t n)
 {
 	int error = 0;
 	enum nl_why why = nl_put(run, q, nl_chain(run, q, 0), text, n, &error);
 	return why != NL_RAN ? EINTR : error;
 }
 
-static struct nl_outcome ended(struct nl_run *run, int status, int error)
+struct nl_outcome nl_ctl_ended(struct nl_run *run, int status, int error)
 {
 	if (run->stop_sig)
 		return (struct nl_outcome){ run->stop_sig, nl_why_told(run) };
@@ -147,15 +146,15 @@ static struct nl_outcome one(struct nl_ctl_line *ctl, struct nl_run *run, const 
 	} else if (c->failure) {
 		nl_say(run, "%s", c->message);
 	} else {
-		struct nl_paper on = paper(run);
+		struct nl_paper on = nl_ctl_paper(run);
 		nl_render(&text, &on, c->name, c->reply.buf, c->reply.n);
 	}
 	if (text.n)
-		error = print(run, q, text.buf, text.n);
+		error = nl_ctl_print(run, q, text.buf, text.n);
 	nl_out_free(&text);
 	nl_ctx_free(c);
 	free(c);
-	return ended(run, status, error);
+	return nl_ctl_ended(run, status, error);
 }
 
 /* request: a request a line from stdin, a result a line to stdout. */
@@ -199,7 +198,7 @@ static int answer(struct nl_ctl_line *ctl, struct nl_run *run, const struct nl_r
 	nl_handle(&chain.audit, &chain.router, c, text, n);
 	nl_out_bytes(&c->reply, "\n", 1);
 	*failed |= c->failure != NL_NO_FAILURE;
-	int error = c->reply.lost ? ENOMEM : print(run, q, c->reply.buf, c->reply.n);
+	int error = c->reply.lost ? ENOMEM : nl_ctl_print(run, q, c->reply.buf, c->reply.n);
 	nl_ctx_free(c);
 	free(c);
 	return error;
@@ -231,7 +230,7 @@ static struct nl_outcome requests(struct nl_ctl_line *ctl, struct nl_run *run, c
 	if (n < 0 && n != -EINTR)
 		nl_say(run, "stdin: %s", strerror((int)-n));
 	free(f.buf);
-	return ended(run, n < 0 ? NL_EX_FAIL : failed ? EX_NO : 0, error);
+	return nl_ctl_ended(run, n < 0 ? NL_EX_FAIL : failed ? EX_NO : 0, error);
 }
 
 /* watch: changes come when they come, so it is a command of command lines alone. */
@@ -249,10 +248,10 @@ static bool print_change(struct nl_ctx *c, const char *json, size_t n, void *arg
 		nl_out_raw(&o, "value", json, n);
 		nl_out_bytes(&o, "}\n", 2);
 	} else {
-		struct nl_paper on = paper(c->run);
+		struct nl_paper on = nl_ctl_paper(c->run);
 		nl_render_change(&o, &on, json, n);
 	}
-	p->error = print(c->run, c->q, o.buf, o.n);
+	p->error = nl_ctl_print(c->run, c->q, o.buf, o.n);
 	nl_out_free(&o);
 	return p->error == 0;
 }
@@ -294,11 +293,13 @@ static struct nl_outcome ctl_call(struct nl_svc *svc, struct nl_run *run, struct
 	if (c->about) {
 		char text[8192];
 		nl_opt_about(&nl_ctl, "nl-ctl", c->about, false, text, sizeof text);
-		return ended(run, 0, print(run, &q, text, strlen(text)));
+		return nl_ctl_ended(run, 0, nl_ctl_print(run, &q, text, strlen(text)));
 	}
 	for (unsigned i = 0; nl_commands[i]; i++)
 		if (!strcmp(nl_commands[i]->name, c->operand[0]))
 			cmd = nl_commands[i];
+	if (cmd == &nl_cmd_check)
+		return nl_ctl_check(c, run, &q);
 	if (nl_ctl_request(&request, run, c, cmd, &err) < 0) {
 		nl_say(run, "%s", err.msg);
 		nl_out_free(&request);

@@ -49,22 +49,9 @@ static const struct nl_expr *unknown_name(struct nl_expr_parser *p, struct nl_sp
 	return nl_expr_wrong(p, at, "@%.*s: unknown policy (nl-run --list shows those that there are)", (int)len, name);
 }
 
-static const struct nl_expr *read_name(struct nl_expr_parser *p)
+/* Its expression, in its own file. */
+static const struct nl_expr *read_policy(struct nl_expr_parser *p, const struct nl_named *policy)
 {
-	struct nl_spot at = nl_expr_here(&p->in);
-	const char *name = ++p->in.p;
-	size_t len = 0;
-	while (name + len < p->in.end && (isalnum((unsigned char)name[len]) || strchr("._-", name[len])))
-		len++;
-	if (len == 0 || len > NL_POLICY_NAME)
-		return nl_expr_wrong(p, at, len ? "@: a name this long is none" : "@: the name of a policy is missing");
-	p->in.p += len;
-	const struct nl_named *policy = nl_policies_find(p->policies, name, len);
-	if (!policy)
-		return unknown_name(p, at, name, len);
-	for (unsigned i = 0; i < p->named; i++)
-		if (p->names[i] == policy)
-			return cycle(p, at, policy);
 	struct nl_expr_text outside = p->in;
 	p->names[p->named++] = policy;
 	p->in = (struct nl_expr_text){ .p = policy->text, .end = policy->text + policy->len, .line = policy->line, .file = policy->file,
@@ -81,6 +68,25 @@ static const struct nl_expr *read_name(struct nl_expr_parser *p)
 	if (!root->name)
 		root->name = policy->name;      // Of names for the same the innermost.
 	return root;
+}
+
+static const struct nl_expr *read_name(struct nl_expr_parser *p)
+{
+	struct nl_spot at = nl_expr_here(&p->in);
+	const char *name = ++p->in.p;
+	size_t len = 0;
+	while (name + len < p->in.end && (isalnum((unsigned char)name[len]) || strchr("._-", name[len])))
+		len++;
+	if (len == 0 || len > NL_POLICY_NAME)
+		return nl_expr_wrong(p, at, len ? "@: a name this long is none" : "@: the name of a policy is missing");
+	p->in.p += len;
+	const struct nl_named *policy = nl_policies_find(p->policies, name, len);
+	if (!policy)
+		return unknown_name(p, at, name, len);
+	for (unsigned i = 0; i < p->named; i++)
+		if (p->names[i] == policy)
+			return cycle(p, at, policy);
+	return read_policy(p, policy);
 }
 
 static const struct nl_expr *read_group(struct nl_expr_parser *p)
@@ -227,6 +233,16 @@ int nl_expr_read(struct nl_expr_tree *tree, const char *text, const struct nl_po
 	tree->root = read_else(&p);
 	if (tree->root && nl_expr_peek(&p.in))
 		tree->root = nl_expr_wrong(&p, nl_expr_here(&p.in), "')': there is no ( before it");
+	return tree->root ? 0 : -1;
+}
+
+int nl_expr_read_policy(struct nl_expr_tree *tree, const struct nl_named *policy, const struct nl_policies *policies, struct nl_err *err,
+                        struct nl_spot *where)
+{
+	struct nl_expr_parser p = { .in = { .number = 1 }, .tree = tree, .policies = policies, .deep = 1, .err = err, .where = where };
+	*where = (struct nl_spot){ policy->file, policy->number, 1 };
+	tree->mem.most = (size_t)32 << 20;
+	tree->root = read_policy(&p, policy);
 	return tree->root ? 0 : -1;
 }
 

@@ -57,6 +57,10 @@ void nl_expr_free(struct nl_expr_tree *);
 int nl_expr_read(struct nl_expr_tree *, const char *text, const struct nl_policies *, struct nl_err *, struct nl_spot *where);
 void nl_expr_clear(struct nl_expr_tree *);
 
+/* The expression of a policy, which need not be the first of its name. */
+struct nl_named;
+int nl_expr_read_policy(struct nl_expr_tree *, const struct nl_named *, const struct nl_policies *, struct nl_err *, struct nl_spot *where);
+
 /* The normal form: values as the option tables print them, options in the order
  * of their table, the parentheses that are needed.  Parses to the same tree and
  * the same words.  Always terminated; returns the length that it wanted. */

@@ -204,51 +204,65 @@ out:
 	return r;
 }
 
-/* DIR/SUFFIX, if there is such a file. */
-static int read_below(struct nl_policies *all, const char *dir, const char *suffix, struct nl_err *err, struct nl_spot *where)
+/* DIR/SUFFIX: is it a path? */
+static bool join(char path[NL_POLICIES_PATH], const char *dir, const char *suffix)
 {
-	char path[4096];
-	if (!dir || *dir != '/' || (size_t)snprintf(path, sizeof path, "%s/%s", dir, suffix) >= sizeof path)
-		return 0;
-	int r = nl_policies_read(all, path, err, where);
-	if (r < 0 && where->line == 0) {
-		char *name = nl_arena_text(&all->mem, path, strlen(path));
-		where->file = name ? name : suffix;
-	}
-	return r;
+	return dir && *dir == '/' && (size_t)snprintf(path, NL_POLICIES_PATH, "%s/%s", dir, suffix) < NL_POLICIES_PATH;
 }
 
 /* Beside the program, PREFIX/bin and PREFIX/share, else where it is usual. */
-static int read_presets(struct nl_policies *all, struct nl_err *err, struct nl_spot *where)
+static bool find_presets(char path[NL_POLICIES_PATH])
 {
-	char path[4096];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+	char dir[NL_POLICIES_PATH];
+	ssize_t n = readlink("/proc/self/exe", dir, sizeof dir - 1);
 	char *slash = NULL;
 	for (int i = 0; i < 2 && n > 0; i++) {
-		path[n] = '\0';
-		slash = strrchr(path, '/');
-		n = slash ? slash - path : 0;
-		path[n] = '\0';
+		dir[n] = '\0';
+		slash = strrchr(dir, '/');
+		n = slash ? slash - dir : 0;
+		dir[n] = '\0';
 	}
-	int r = n > 0 ? read_below(all, path, presets, err, where) : 0;
-	return r ? r : read_below(all, NL_PREFIX, presets, err, where);
+	if (n > 0 && join(path, dir, presets) && access(path, F_OK) == 0)
+		return true;
+	return join(path, NL_PREFIX, presets);
+}
+
+bool nl_policies_named(const char **file)
+{
+	if (!*file || !**file)
+		*file = getenv("NL_POLICIES");
+	return *file && **file;
+}
+
+unsigned nl_policies_paths(const char *file, char path[NL_POLICIES_FILES][NL_POLICIES_PATH])
+{
+	const char *config = getenv("XDG_CONFIG_HOME");
+	bool theirs = config && *config == '/';
+	unsigned n = 0;
+	if (nl_policies_named(&file)) {
+		snprintf(path[n++], NL_POLICIES_PATH, "%s", file);
+	} else {
+		n += join(path[n], theirs ? config : getenv("HOME"), theirs ? "ninelives/policies" : ".config/ninelives/policies");
+		n += join(path[n], "/etc", "ninelives/policies");
+	}
+	return n + find_presets(path[n]);
 }
 
 int nl_policies_usual(struct nl_policies *all, const char *file, struct nl_err *err, struct nl_spot *where)
 {
-	const char *config = getenv("XDG_CONFIG_HOME");
-	bool theirs = config && *config == '/';
-	if (!file || !*file)
-		file = getenv("NL_POLICIES");
-	if (file && *file) {
-		int r = nl_policies_read(all, file, err, where);
-		if (r == 0)
-			return nl_fail(err, "%s", strerror(ENOENT));
-		return r < 0 ? -1 : read_presets(all, err, where);
+	char path[NL_POLICIES_FILES][NL_POLICIES_PATH];
+	unsigned n = nl_policies_paths(file, path);
+	bool must = nl_policies_named(&file);
+	for (unsigned i = 0; i < n; i++, must = false) {
+		int r = nl_policies_read(all, path[i], err, where);
+		if (r == 0 && must)
+			r = nl_fail(err, "%s", strerror(ENOENT));
+		if (r < 0 && where->line == 0) {
+			char *name = nl_arena_text(&all->mem, path[i], strlen(path[i]));
+			where->file = name ? name : presets;
+		}
+		if (r < 0)
+			return -1;
 	}
-	if (read_below(all, theirs ? config : getenv("HOME"), theirs ? "ninelives/policies" : ".config/ninelives/policies", err, where) < 0)
-		return -1;
-	if (read_below(all, "/etc", "ninelives/policies", err, where) < 0)
-		return -1;
-	return read_presets(all, err, where);
+	return 0;
 }

@@ -38,6 +38,14 @@ int nl_policies_text(struct nl_policies *, const char *file, const char *text, s
  * files; then the presets that are installed. */
 int nl_policies_usual(struct nl_policies *, const char *file, struct nl_err *, struct nl_spot *where);
 
+/* Those files, in that order, whether they are there or not.  How many. */
+#define NL_POLICIES_FILES 3
+#define NL_POLICIES_PATH 4096
+unsigned nl_policies_paths(const char *file, char path[NL_POLICIES_FILES][NL_POLICIES_PATH]);
+
+/* Was one named, *file or that of the environment?  It has to be there, then. */
+bool nl_policies_named(const char **file);
+
 const struct nl_named *nl_policies_first(const struct nl_policies *);
 const struct nl_named *nl_policies_find(const struct nl_policies *, const char *name, size_t len);
 void nl_policies_near(const struct nl_policies *, struct nl_near *);

@@ -16,6 +16,8 @@ struct nl_question {
 	char **command;                 /* NULL at its end; COMMAND stands for one that was not given */
 	char *state, *events;           /* --state=DIR, --events=SPEC: as of struct nl_words */
 	bool once;                      /* --check: the command must not be done twice */
+	const char *policy;             /* --check: the policy that it is, or NULL */
+	struct nl_told_list *told;      /* --check: what need not be told again, or NULL */
 	bool json;
 	bool colour;                    /* for a terminal */
 };

@@ -11,7 +11,7 @@ setup() {
 	nl_setup
 }
 
-codes() { nl-run --check --json "$@" | jq -r '.code' | sort -u; }
+codes() { nl-run --check --json "$@" | jq -r '.code // empty' | sort -u; }
 
 # finds CODE COL EXPR [OPTION]: it is found there, has a witness and a why, and the rewrite is free of it.
 finds() {
@@ -72,13 +72,13 @@ silent() {
 }
 @test "NL005: a bulkhead whose places the arms of a race take from each other: an error where there are too few, else a note" {
 	finds NL005 17 'race(hedge=2) + bulkhead(db)'
-	[ "$(nl-run --check --json 'race(hedge=2) + bulkhead(db)' | jq -r .severity)" = error ]
+	[ "$(nl-run --check --json 'race(hedge=2) + bulkhead(db)' | jq -r '.severity // empty')" = error ]
 	run -1 nl-run --check 'race(hedge=2, delay=2s) + bulkhead(db) + timeout(5s)'
 	[[ $output == *'t=2     bulkhead@col 27 is full, rejects: 75'* ]]
 	finds NL005 17 '(pass & pass) + bulkhead(db, wait=1m)'
 	finds NL005 43 '(timeout(1s) + bulkhead(a)) & (retry(2) + bulkhead(db)) & bulkhead(db)'
 	finds NL005 17 '(pass & pass) + bulkhead(db, max=9) + timeout(1s)'
-	[ "$(nl-run --check --json '(pass & pass) + bulkhead(db, max=9)' | jq -r '.severity, .rewrite')" = $'note\nbulkhead(db, max=4) + pass & pass' ]
+	[ "$(nl-run --check --json '(pass & pass) + bulkhead(db, max=9)' | jq -r 'select(.code) | .severity, .rewrite')" = $'note\nbulkhead(db, max=4) + pass & pass' ]
 }
 @test "NL005: not a bulkhead around the race, one without limit, or one of each arm" {
 	silent NL005 'bulkhead(db) + (pass & pass)' '(pass & pass) + bulkhead(db, max=inf)' 'bulkhead(a) & bulkhead(b)' 'race() + bulkhead(a)'
@@ -129,7 +129,7 @@ silent() {
 	finds NL011 13 'timeout(1s) & timeout(2s)' --not-idempotent
 	finds NL011 1 'race(hedge=2) + timeout(2s)' --not-idempotent
 	finds NL011 1 'retry(2) + timeout(2s)' --not-idempotent
-	[ "$(nl-run --check --json --not-idempotent 'pass & pass & pass' | jq -r .severity)" = error ]
+	[ "$(nl-run --check --json --not-idempotent 'pass & pass & pass' | jq -r '.severity // empty')" = error ]
 }
 @test "NL011: not unless it is said" {
 	silent NL011 'timeout(1s) & timeout(2s)'
@@ -187,7 +187,7 @@ silent() {
 }
 
 @test "--check: what is copied into branches is told once" {
-	[ "$(nl-run --check --json '(pass | pass) + retry(inf) + timeout(1s)' | wc -l)" = 1 ]
+	[ "$(nl-run --check --json '(pass | pass) + retry(inf) + timeout(1s)' | grep -c '"code"')" = 1 ]
 }
 
 @test "--check finds nothing in the presets" {
@@ -206,4 +206,66 @@ silent() {
 		echo "$i $expr"
 	done
 	[ "$status" = 0 ]
+}
+
+@test "--check: one rewrite mends all that is found in any expression of these tests, but for what it says is left" {
+	sed -nE "/^\t(finds|silent) /s/'([^']* \+ [^']*)'/\n\1\n/gp" "$BATS_TEST_FILENAME" | grep -F ' + ' | grep -v -e finds -e silent |
+		sort -u | awk '{ print "p" NR " = " $0 }' >all
+	nl-ctl check --json all >first 2>/dev/null || true
+	jq -r 'select(.mended) | "\(.policy) = \(.mended)"' first >mended
+	[ "$(grep -c . mended)" -ge 30 ]
+	run nl-ctl check --json mended
+	[ "$(jq -r 'select(.code) | "\(.policy) \(.code)"' <<<"$output")" = \
+		"$(jq -r 'select(.mended) | .policy as $p | .left[] | "\($p) \(.)"' first)" ]
+	# Retries in the arms, and one breaker: it is outside of them, or they share it.
+	[ "$(jq -r 'select(.mended and .left != []) | "\(.mended) \(.left[])"' first)" = \
+		'(retry(3) + breaker(db)) & (retry(2) + breaker(db)) + timeout(1s) NL005' ]
+}
+
+@test "--check: the rewrite of all stands behind several findings, and not behind one that it repeats" {
+	run -1 nl-run --check 'retry(inf)'
+	[[ $output != *mended* ]]
+	run -1 nl-run --check 'timeout(1s) + timeout(3s) + bulkhead(b, queue=2) + bulkhead(b)'
+	[ "$(tail -n2 <<<"$output")" = $'expr: all of that mended: nothing is left to find\n    rewrite  timeout(1s) + bulkhead(b, queue=2)' ]
+}
+
+@test "nl-ctl check tells each finding of a file with FILE:LINE:COLUMN and its policy, once" {
+	printf '# mine\napi = @slow + timeout(1s)\nslow = retry(inf)\ngood = retry(3) + timeout(1s)\n' >mine
+	run -1 nl-ctl check mine
+	[ "${lines[0]}" = 'mine:3:8: warning NL010: @slow: retry: it may wait for ever' ]
+	[ "$(grep -c NL010 <<<"$output")" = 1 ]
+	run -1 nl-ctl check --json mine
+	[ "$(jq -r 'select(.code) | "\(.file):\(.line):\(.col) \(.code) \(.policy)"' <<<"$output")" = 'mine:3:8 NL010 slow' ]
+	printf 'good = retry(3) + timeout(1s)\n' >good
+	run -0 nl-ctl check good
+	[ "$output" = '' ]
+}
+
+@test "nl-ctl check shows what cannot be read with a caret, and checks the rest: 125" {
+	printf 'bad = retyr(3)\nuses = @bad\nloop = @loop\nslow = retry(inf)\n' >one
+	echo nonsense >two
+	run -125 --separate-stderr nl-ctl check two one missing
+	[[ $output == 'one:4:8: warning NL010: @slow:'* ]]
+	[ "$stderr" = "nl-ctl: two:1:9: 'nonsense': not NAME = EXPR: = is missing behind the name
+  nonsense
+          ^
+nl-ctl: one:1:7: 'retyr': unknown layer, did you mean retry?
+  bad = retyr(3)
+        ^
+nl-ctl: one:3:8: @loop: is made of itself: loop -> loop
+  loop = @loop
+         ^
+nl-ctl: missing: No such file or directory" ]
+}
+
+@test "nl-ctl check without FILE reads the files of nl-run, and is no request" {
+	mkdir -p config/ninelives
+	echo 'slow = retry(inf)' >config/ninelives/policies
+	XDG_CONFIG_HOME=$PWD/config run -1 nl-ctl check
+	[[ $output == "$PWD/config/ninelives/policies:1:8: warning NL010: @slow:"* ]]
+	NL_POLICIES=$NL_ROOT/lib/policies run -0 nl-ctl check
+	NL_POLICIES=/nonesuch run -125 nl-ctl check
+	run -125 nl-ctl check --force
+	run -1 nl-ctl request <<<'{"id":"1","cmd":"check","args":{}}'
+	[[ $output == *invalid_args* ]]
 }

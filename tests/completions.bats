@@ -141,6 +141,7 @@ table() {
 		'nl-ctl --' "$(long_options nl-ctl)" \
 		'nl-ctl ' "$(nl-ctl --complete | cut -f1 | grep -v -e ^- | xargs)" \
 		'nl-ctl --json sh' show \
+		'nl-ctl check here/re' report.json \
 		'nl-ctl list b' 'breaker bulkhead budget' \
 		'nl-ctl show ' 'ci db dump' \
 		'nl-ctl open ' db \
