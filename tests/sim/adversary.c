@@ -16,25 +16,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LEAVES = 16, TURNS = 24, PROCS = 16, DRAWS = 4, SCREWS = 256, STARTS = 80 };
+enum { PROCS = 64, TURNS = 24, DRAWS = 3, SCREWS = 256, STARTS = 80 };
 #define HANGS (1000 * NL_SEC)           /* longer than any limit */
 
 static const double best_luck = 1 - 0x1p-53;
 
-/* All that he chooses: a run is deaf to signals, unless it fails at once. */
-struct plot { nl_time run[LEAVES][TURNS]; double draw[LEAVES + PROCS][TURNS * DRAWS]; };
+/* All that he chooses, for each process apart, so that in which order things
+ * happen changes nothing: how long its runs take, and its draws, which belong to
+ * the run before them.  A run is deaf to signals, unless it fails at once; what
+ * is not said is as it begins. */
+struct plot {
+	nl_time dur, run[PROCS][TURNS]; /* UNSAID: dur, or 0 for those below */
+	unsigned turns, leaves;         /* the first runs of each command, all runs of the first commands */
+	double draw[PROCS][TURNS * DRAWS];
+};
+#define UNSAID (-1)
 
-/* What he may turn: a run of a command, or a draw behind one. */
+/* What he may turn: a run of a process, or a draw. */
 struct screw { bool luck; unsigned of, k; };
 
 static struct mind {
 	const struct sim_target *t;
 	uint64_t *rnd;
 	unsigned left;                  /* runs */
+	uint64_t path[PROCS];           /* of the processes so far */
+	unsigned known;
 	struct plot plot;               /* that is played */
 	struct screw screw[SCREWS];     /* that mattered in the last run, in order */
 	unsigned screws;
-	struct screw next[PROCS];       /* the next draw of each process */
+	unsigned ran[PROCS], drawn[PROCS];
 	struct plot best;
 	int64_t far, farthest;          /* the best's; of all */
 } m;
@@ -57,31 +67,40 @@ static void matters(bool luck, unsigned of, unsigned k)
 		m.screw[m.screws++] = (struct screw){ luck, of, k };
 }
 
-/* Draws belong to the run before them, so that one more shifts no others;
- * before the first run they are the process's. */
-static struct screw *next_draw(void)
+static unsigned process(void)
 {
-	return &m.next[(unsigned)(sim_pid() - SIM_PID) % PROCS];
+	unsigned i = 0;
+	uint64_t path = sim_me()->path;
+	while (i < m.known && m.path[i] != path)
+		i++;
+	if (i == PROCS)
+		return PROCS - 1;
+	m.path[i] = path;
+	m.known = i == m.known ? i + 1 : m.known;
+	return i;
 }
 
 static struct sim_cmd script(const struct sim_plan *p, unsigned leaf, unsigned run)
 {
+	unsigned of = process(), k = m.ran[of]++ % TURNS;
+	nl_time *dur = &m.plot.run[of][k];
 	(void)p;
-	leaf %= LEAVES, run %= TURNS;
-	nl_time dur = m.t->dead ? 0 : m.plot.run[leaf][run];
-	if (!m.t->dead)
-		matters(false, leaf, run);
-	*next_draw() = (struct screw){ true, leaf, run * DRAWS };
-	return (struct sim_cmd){ .dur = dur, .ws = NL_EXIT(1), .way = dur ? SIM_DEAF : SIM_OBEYS };
+	if (*dur == UNSAID)
+		*dur = leaf < m.plot.leaves || run < m.plot.turns ? 0 : m.plot.dur;
+	m.drawn[of] = k * DRAWS;
+	if (m.t->dead)
+		*dur = 0;
+	else
+		matters(false, of, k);
+	return (struct sim_cmd){ .dur = *dur, .ws = NL_EXIT(1), .way = *dur ? SIM_DEAF : SIM_OBEYS };
 }
 
 static double unit(const struct sim_plan *p, unsigned draw)
 {
-	struct screw *s = next_draw();
-	unsigned k = s->k++ % (TURNS * DRAWS);
+	unsigned of = process(), k = m.drawn[of]++ % (TURNS * DRAWS);
 	(void)p, (void)draw;
-	matters(true, s->of, k);
-	return m.plot.draw[s->of][k];
+	matters(true, of, k);
+	return m.plot.draw[of][k];
 }
 
 static int64_t play(void)
@@ -91,8 +110,8 @@ static int64_t play(void)
 	if (m.t->words >= sizeof line / sizeof *line)
 		abort();
 	memcpy(line, m.t->line, (m.t->words + 1) * sizeof *line);
-	for (unsigned i = 0; i < PROCS; i++)
-		m.next[i] = (struct screw){ true, LEAVES + i, 0 };
+	memset(m.ran, 0, sizeof m.ran);
+	memset(m.drawn, 0, sizeof m.drawn);
 	m.screws = 0, attacks++;
 	m.left -= m.left > 0;
 	return m.t->score(sim_world(&p, &slog), &slog);
@@ -113,43 +132,32 @@ static bool goes_on(void)
 	return m.left && m.farthest < m.t->enough;
 }
 
-static void begin(nl_time dur, double luck)
+static void begin(nl_time dur, unsigned turns, unsigned leaves, double luck)
 {
-	for (unsigned i = 0; i < LEAVES; i++)
+	m.plot.dur = dur, m.plot.turns = turns, m.plot.leaves = leaves;
+	for (unsigned i = 0; i < PROCS; i++)
 		for (unsigned k = 0; k < TURNS; k++)
-			m.plot.run[i][k] = dur;
-	for (unsigned i = 0; i < LEAVES + PROCS; i++)
+			m.plot.run[i][k] = UNSAID;
+	for (unsigned i = 0; i < PROCS; i++)
 		for (unsigned k = 0; k < TURNS * DRAWS; k++)
 			m.plot.draw[i][k] = luck;
-}
-
-/* The first runs of each command, and all runs of the first commands, fail at once. */
-static void fail_first(unsigned turns, unsigned leaves)
-{
-	for (unsigned i = 0; i < LEAVES; i++)
-		for (unsigned k = 0; k < TURNS; k++)
-			if (i < leaves || k < turns)
-				m.plot.run[i][k] = 0;
 }
 
 static void begin_likely(void)
 {
 	for (unsigned i = 0; i < STARTS && goes_on(); i++) {
-		begin((i & 1) == m.t->hang ? 0 : HANGS, i & 2 ? 0 : best_luck);
-		if (i >= 4 && !(i & 1))
-			fail_first(i / 4 % 5, i / 20);
+		begin((i & 1) == m.t->hang ? 0 : HANGS, i & 1 ? 0 : i / 4 % 5, i & 1 ? 0 : i / 20, i & 2 ? 0 : best_luck);
 		keep(play());
 	}
 }
 
 static void begin_anywhere(void)
 {
-	begin(pick(2) ? HANGS : 0, pick(2) ? best_luck : 0);
-	fail_first(pick(4), pick(4));
-	for (unsigned n = pick(2) * 40; n; n--)
-		m.plot.run[pick(LEAVES / 2)][pick(TURNS / 4)] = pick(2) ? (nl_time)pick(80) * 100 * NL_MS : 0;
 	bool fair = pick(3) == 0;
-	for (unsigned i = 0; i < LEAVES + PROCS && fair; i++)
+	begin(pick(2) ? HANGS : 0, pick(4), pick(4), pick(2) ? best_luck : 0);
+	for (unsigned n = pick(2) * 40; n; n--)
+		m.plot.run[pick(m.known)][pick(TURNS / 4)] = pick(2) ? (nl_time)pick(80) * 100 * NL_MS : 0;
+	for (unsigned i = 0; i < PROCS && fair; i++)
 		for (unsigned k = 0; k < TURNS * DRAWS; k++)
 			m.plot.draw[i][k] = nl_unit(m.rnd);
 	m.far = -1;
@@ -160,7 +168,7 @@ static void begin_anywhere(void)
 static bool turn(struct screw s, bool back)
 {
 	int64_t before = m.far;
-	nl_time *dur = &m.plot.run[s.of % LEAVES][s.k % TURNS];
+	nl_time *dur = &m.plot.run[s.of][s.k % TURNS];
 	double *luck = &m.plot.draw[s.of][s.k];
 	for (int i = -1; i < 25 && goes_on(); i++) {
 		m.plot = m.best;
@@ -168,7 +176,7 @@ static bool turn(struct screw s, bool back)
 			*luck = i < 0 ? (back ? 0 : best_luck) : *luck + ldexp(back ? -0.5 : 0.5, -i);
 		else
 			*dur = i < 0 ? (back ? 0 : HANGS) : *dur + (back ? -1 : 1) * ((nl_time)1 << (33 - i));
-		if (*luck < 0 || *luck > best_luck || *dur < 0 || *dur > HANGS)
+		if (*luck < 0 || *luck > best_luck || (!s.luck && (*dur < 0 || *dur > HANGS)))
 			continue;
 		int64_t far = play();
 		if (far > m.far)
@@ -202,7 +210,7 @@ static void change(void)
 	m.plot = m.best;
 	for (unsigned n = 1 + pick(2); n && m.screws; n--) {
 		struct screw s = m.screw[pick(m.screws)];
-		nl_time *dur = &m.plot.run[s.of % LEAVES][s.k % TURNS], was = *dur < HANGS ? *dur : 0;
+		nl_time *dur = &m.plot.run[s.of][s.k % TURNS], was = *dur < HANGS ? *dur : 0;
 		double *luck = &m.plot.draw[s.of][s.k];
 		if (s.luck) {
 			double step = ldexp(nl_unit(m.rnd) - 0.5, -(int)pick(12));
@@ -218,13 +226,13 @@ static void change(void)
 		default: *dur = (nl_time)pick(10000) * NL_MS; break;
 		}
 		for (unsigned k = pick(4) ? TURNS : 0; k < TURNS; k++)
-			m.plot.run[s.of % LEAVES][k] = *dur;            // Whenever that command runs.
+			m.plot.run[s.of][k] = *dur;     // Whenever it runs one.
 	}
 }
 
 int64_t sim_attack(const struct sim_target *t, uint64_t *rnd, unsigned runs)
 {
-	m = (struct mind){ .t = t, .rnd = rnd, .left = runs, .far = -1, .farthest = -1 };
+	m = (struct mind){ .t = t, .rnd = rnd, .left = runs, .known = 1, .far = -1, .farthest = -1 };
 	for (begin_likely(); goes_on(); begin_anywhere()) {
 		turn_all();
 		for (unsigned i = 0; i < 200 && goes_on(); i++) {
@@ -239,8 +247,8 @@ int64_t sim_attack(const struct sim_target *t, uint64_t *rnd, unsigned runs)
 
 int64_t sim_stroll(const struct sim_target *t, uint64_t *rnd)
 {
-	m = (struct mind){ .t = t, .rnd = rnd, .left = 3, .far = -1, .farthest = -1 };
-	begin(HANGS, pick(2) ? best_luck : 0);
+	m = (struct mind){ .t = t, .rnd = rnd, .left = 3, .known = 1, .far = -1, .farthest = -1 };
+	begin(HANGS, 0, 0, pick(2) ? best_luck : 0);
 	keep(play());
 	while (m.left)
 		begin_anywhere();

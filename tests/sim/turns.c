@@ -205,6 +205,7 @@ pid_t sim_branch(int (*body)(void *), void *arg)
 	struct sim_proc *p = &procs[i];
 	*p = (struct sim_proc){ .lives = true, .there = true, .parent = w.self, .depth = sim_me()->depth + 1, .body = body, .arg = arg,
 	                    .until = NL_NEVER };
+	p->path = sim_me()->path * SIM_PROCS + ++sim_me()->branches;
 	sim_desk_copy(&p->desk, &sim_me()->desk);
 	p->ctx = sim_fiber(stacks[i], branch_entry);
 	sim_me()->until = w.now;                  // It goes first, and we go on when it waits.

@@ -30,7 +30,8 @@ struct sim_command {
 struct sim_proc {
 	void *ctx;
 	bool lives, there;              /* it runs; its parent has not reaped it */
-	unsigned parent, depth;
+	unsigned parent, depth, branches;
+	uint64_t path;                  /* which child of which child: the same whatever the order of events */
 	int ws;
 	int (*body)(void *);
 	void *arg;
