@@ -67,7 +67,7 @@ static void take(struct nl_intake *in, struct nl_source *s, const char *text, co
 		}
 		text = end - NL_SOURCE_TAIL;
 	}
-	enum nl_line what = nl_shapes_read(in->shapes, &f, text, (size_t)(end - text), in->room);
+	enum nl_line what = nl_fact_read(&f, text, (size_t)(end - text), in->room);
 	bool event = what == NL_LINE_OK;
 	if (event)
 		what = nl_system_take(in->system, &f, s->live ? in->real_us : 0);

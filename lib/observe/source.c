@@ -27,10 +27,9 @@ static int prepare(struct nl_intake *in, struct nl_err *err)
 	if (in->buffer)
 		return 0;
 	in->notify = -1;
-	in->shapes = nl_shapes_new();
 	in->room = malloc(NL_FACT_MAX);
 	in->buffer = malloc(NL_SOURCE_LINE + NL_READ);
-	return in->shapes && in->buffer && in->room ? 0 : nl_fail(err, "out of memory");
+	return in->buffer && in->room ? 0 : nl_fail(err, "out of memory");
 }
 
 struct nl_source *nl_source_new(struct nl_intake *in, enum nl_source_kind kind, int fd, const char *name, struct nl_err *err)
@@ -84,7 +83,6 @@ void nl_intake_free(struct nl_intake *in)
 	for (unsigned i = 0; i < in->nmarks; i++)
 		free(in->mark[i].path);
 	free(in->mark);
-	nl_shapes_free(in->shapes);
 	free(in->buffer);
 	free(in->room);
 	*in = (struct nl_intake){ 0 };

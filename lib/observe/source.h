@@ -14,7 +14,6 @@
 #define NL_SOURCE_H
 
 #include "observe/fact.h"
-#include "observe/shape.h"
 #include "observe/system.h"
 
 #define NL_SOURCE_LINE (64 * 1024)      /* with what others put before and around an event */
@@ -61,7 +60,6 @@ struct nl_intake {
 	struct nl_source *sources;
 	struct nl_also *also;
 	struct nl_ticker *tickers;
-	struct nl_shapes *shapes;
 	char *buffer, *room;
 	int notify;                     /* inotify; -1 */
 	int64_t real_us;                /* the clock when the last batch was read */
