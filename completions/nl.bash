@@ -125,3 +125,34 @@ _nl_keys() {
 	"nl-$1" --complete | sed -nE '/^--(seed|exit-code)/d; s/^--([a-z-]*)=\t(N|X|PERCENT|DURATION|DURATION\|pNN|JITTER|KIND[^\t]*)\t.*/\1/p'
 } 2>/dev/null
 complete -F _nl_ctl nl-ctl
+
+# nl-observe: a query or a source, then sources.
+_nl_observe() {
+	local cur=${COMP_WORDS[COMP_CWORD]} table words='' wants='' first=1 word i
+	table=$("$1" --complete 2>/dev/null)
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		word=${COMP_WORDS[i]}
+		if [[ $word == = ]]; then
+			continue
+		elif [[ $wants && ${COMP_WORDS[i - 1]} == @(=|"$wants") ]]; then
+			wants=''
+		elif [[ $word == --* ]]; then
+			wants=$(sed -n "s/^\($word\)=\t..*\t.*/\1/p" <<<"$table")
+		elif [[ $word != -?* ]]; then
+			first=0
+		fi
+	done
+	[[ $cur == = ]] && cur=''
+	if [[ $wants ]]; then
+		word=$(sed -n "s/^$wants=\t\(.*\)\t.*/\1/p" <<<"$table")
+		[[ $word == *\|*  ]] && words=${word//[|A-Z]/ }
+		[[ $word == FILE ]] && first=0 || first=2
+	elif [[ $cur == -* ]]; then
+		words=$(cut -f1 <<<"$table" | grep -e ^- | tr -d =) first=2
+	elif ((first)); then
+		words=$(cut -f1 <<<"$table" | grep -v -e ^-)
+	fi
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur"; ((first == 2)) || compgen -f -- "$cur")
+	compopt -o filenames
+}
+complete -F _nl_observe nl-observe

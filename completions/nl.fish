@@ -115,5 +115,42 @@ function __nl_ctl
             end
     end 2>/dev/null
 end
+# nl-observe: a query or a source, then sources.
+function __nl_observe
+    set -l words (commandline -opc)
+    set -l cur (commandline -ct)
+    set -l table ($words[1] --complete)
+    set -l wants
+    set -l first 1
+    for word in $words[2..]
+        if set -q wants[1]
+            set -e wants[1]
+        else if string match -q -- '-*' $word
+            string match -qr -- "^$word=\t" $table; and set wants $word
+        else
+            set first 0
+        end
+    end
+    set -l prefix ''
+    if not set -q wants[1]; and string match -qr -- '^--[^=]+=' $cur
+        set prefix (string match -r -- '^--[^=]+=' $cur)
+        set wants (string trim -rc = -- $prefix)
+    end
+    if set -q wants[1]
+        set -l arg (string match -rg -- "^$wants=\t([^\t]*)\t" $table)
+        switch "$arg"
+            case '*|*'
+                printf '%s\n' $prefix(string split '|' -- $arg)
+            case FILE
+                __fish_complete_path (string replace -- "$prefix" '' $cur)
+        end
+    else if string match -q -- '-*' $cur
+        string match -r -- '^-.*' $table | string replace -r -- '^(\S+?)=?\t[^\t]*\t' '$1\t'
+    else
+        test $first = 1; and string match -rv -- '^-' $table | string replace -r -- '^(\S+)\t[^\t]*\t' '$1\t'
+        __fish_complete_path $cur
+    end
+end
+complete -c nl-observe -f -a '(__nl_observe)'
 complete -c nl-ctl -f -a '(__nl_ctl)'
 complete -c nl-retry -c nl-timeout -c nl-breaker -c nl-bulkhead -c nl-race -c nl-fallback -c nl-pipe -c nl-run -f -a '(__nl_complete)'

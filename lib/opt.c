@@ -6,6 +6,8 @@
  */
 #include "opt.h"
 
+#include "near.h"
+
 #include <string.h>
 
 enum { COMMON_NAME = 0, COMMON_PIN = 3, COMMON_END = 7 };
@@ -79,9 +81,15 @@ static enum nl_opt_result unknown_letter(const struct reader *r, char letter)
 static enum nl_opt_result unknown_name(const struct reader *r, const char *name, size_t len)
 {
 	int n = len < 60 ? (int)len : 60;
+	struct nl_near near = nl_near_to(name, len);
 
+	for (const struct nl_opt *o = NULL; (o = nl_opt_next(r->svc->layer, o)); )
+		if (o->help)
+			nl_near_try(&near, o->name, strlen(o->name));
 	if (r->gnu)
 		(void)nl_fail(r->err, "unrecognized option '--%s'", name);
+	else if (near.best)
+		(void)nl_fail(r->err, "--%.*s: unknown option, did you mean --%s?", n, name, near.best);
 	else
 		(void)nl_fail(r->err, "--%.*s: unknown option (try --help)", n, name);
 	return NL_OPT_ERROR;

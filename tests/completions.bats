@@ -147,7 +147,12 @@ table() {
 		'nl-ctl open ' db \
 		'nl-ctl get breaker/db.f' db.failures \
 		'nl-ctl get budget/ci.t' 'ci.throttle-cost ci.timeout-cost ci.ttl' \
-		'nl-ctl set bulkhead/dump.' 'dump.max= dump.queue= dump.wait='
+		'nl-ctl set bulkhead/dump.' 'dump.max= dump.queue= dump.wait=' \
+		'nl-observe --' "$(long_options nl-observe)" \
+		'nl-observe --json sum' summary \
+		'nl-observe --as ot' otlp \
+		'nl-observe --snapshot here/re' report.json \
+		'nl-observe list --stats here/re' report.json
 }
 
 # What is wrapped completes itself.

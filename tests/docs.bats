@@ -64,7 +64,7 @@ readme_block() {
 }
 
 @test "Each option is in the page, in --help and in --complete, with the same argument" {
-	for tool in nl-retry nl-timeout nl-breaker nl-bulkhead nl-race nl-fallback nl-pipe nl-run nl-ctl; do
+	for tool in nl-retry nl-timeout nl-breaker nl-bulkhead nl-race nl-fallback nl-pipe nl-run nl-ctl nl-observe; do
 		awk '/^\.It Fl/ { gsub(/,/, ""); arg = ""
 			for (i = 2; i <= NF; i++) if ($i == "Ar") arg = $(i + 1)
 			for (i = 2; i <= NF; i++) if ($i == "Fl") print "-" $(i + 1) "\t" arg }' "$root/man/$tool.1" | sort >page
@@ -82,6 +82,16 @@ readme_block() {
 		awk '/^   (Looking|Changing)/ { on = 1 } /^   Options/ { on = 0 } on && /^     [a-z]/' | sed 's/^ *//; s/  .*//; s/ \.\.\./.../' | sort >page
 	nl-ctl --complete | grep -v -e ^- | cut -f1,2 | sed 's/\t/ /; s/ $//' | sort >complete
 	nl-ctl --help | sed -n '1,/^Commands/d; s/^  \([a-z][^ ]*\( [^ ]\{1,\}\)*\)\(  .*\)*$/\1/p' | sort >help
+	[ -s page ]
+	diff page complete
+	diff help complete
+}
+
+@test "Each query of nl-observe is in its page and in --help, with the same operands" {
+	mandoc -Tascii -O width=1000 "$root/man/nl-observe.1" | sed 's,.\x08,,g' |
+		awk '/^QUERIES/ { on = 1 } /^[A-PR-Z]/ { on = 0 } on && /^     [a-z]/' | sed 's/^ *//; s/  .*//; s/ \.\.\./.../' | sort >page
+	nl-observe --complete | grep -v -e ^- | cut -f1,2 | sed 's/\t/ /; s/ $//' | sort >complete
+	nl-observe --help | sed -n '1,/^Queries/d; s/^  \([a-z][^ ]*\( [^ ]\{1,\}\)*\)\(  .*\)*$/\1/p' | sort >help
 	[ -s page ]
 	diff page complete
 	diff help complete
@@ -117,7 +127,7 @@ readme_block() {
 }
 
 @test "SYNOPSIS is the usage line of --help" {
-	for tool in nl-retry nl-timeout nl-breaker nl-bulkhead nl-race nl-fallback nl-pipe nl-run nl-ctl; do
+	for tool in nl-retry nl-timeout nl-breaker nl-bulkhead nl-race nl-fallback nl-pipe nl-run nl-ctl nl-observe; do
 		mandoc -Tascii -O width=1000 "$root/man/$tool.1" | sed 's,.\x08,,g' | awk '/^SYNOPSIS/ { on = 1; next } /^[A-Z]/ { on = 0 } on' |
 			sed 's/^ *//; /^$/d' | tr -s ' \t' ' ' | grep -v -e '--left$' -e '--simulate$' -e '--list$' >page
 		"$tool" --help | sed -n '1s/^Usage: //p; 2,${/^[^ ]/q; s/^ *\( .*\)/\1/p;}' | tr -d '\n' | sed 's/$/\n/' >help
@@ -203,6 +213,7 @@ readme_block() {
 @test "Examples of nl-fallback(1) print what they say" { as_reader && examples displays man/nl-fallback.1; }
 @test "Examples of nl-run(1) print what they say" { as_reader && examples displays man/nl-run.1; }
 @test "Examples of nl-pipe(1) print what they say" { as_reader && examples displays man/nl-pipe.1; }
+@test "Examples of nl-observe(1) print what they say" { as_reader && examples displays man/nl-observe.1; }
 @test "Examples of nl-ctl(1) print what they say" { as_reader && examples displays man/nl-ctl.1; }
 @test "Examples of nl-state(5) print what they say" { as_reader && examples displays man/nl-state.5; }
 @test "Examples of ninelives(7) print what they say" { as_reader && examples displays man/ninelives.7; }

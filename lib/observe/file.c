@@ -42,12 +42,40 @@ static void watch(struct nl_intake *in, struct nl_source *s)
 	                                     IN_MODIFY | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF, 0, 0, 0);
 }
 
+/* A snapshot is no lines: what it knows is added, once. */
+static int merge(struct nl_intake *in, struct nl_source *s, struct nl_err *err)
+{
+	struct nl_mark *mark = NULL;
+	unsigned n = 0;
+	struct nl_system *system = nl_system_load(s->name, &mark, &n, err);
+	nl_source_shut(in, s);
+	s->ended = true;
+	if (!system)
+		return -1;
+	in->lines += nl_lines_of(system);
+	int r = nl_system_merge(in->system, system);
+	nl_system_free(system);
+	while (n > 0)
+		free(mark[--n].path);
+	free(mark);
+	return r < 0 ? nl_fail(err, "%.150s: out of memory", s->name) : 0;
+}
+
+static bool is_snapshot(struct nl_run *run, int fd)
+{
+	static const char head[] = "nl-snapshot ";
+	char first[sizeof head - 1];
+	return run->os->pread(fd, first, sizeof first, 0) == (ssize_t)sizeof first && !memcmp(first, head, sizeof first);
+}
+
 /* s->fd is open, at its beginning or where an earlier look was. */
 static int begin(struct nl_intake *in, struct nl_source *s, struct nl_err *err)
 {
 	struct stat st;
 	if (!get_status(in->run, s->fd, &st))
 		return nl_fail(err, "cannot look at %.150s", s->name);
+	if (is_snapshot(in->run, s->fd) && strcmp(s->name, "-"))
+		return merge(in, s, err);
 	bool known = s->path && s->dev == st.st_dev && s->ino == st.st_ino;
 	s->dev = st.st_dev, s->ino = st.st_ino, s->look = true;
 	s->packed = nl_packed_by(in->run, s->fd);

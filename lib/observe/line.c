@@ -16,6 +16,15 @@
 #include <string.h>
 #include <time.h>
 
+uint64_t nl_lines_of(const struct nl_system *system)
+{
+	const uint64_t *lines = nl_system_lines(system);
+	uint64_t n = 0;
+	for (unsigned i = 0; i < NL_LINES; i++)
+		n += lines[i];
+	return n;
+}
+
 /* Bytes for stderr.  Those that follow each other are written at once. */
 static void write_out(struct nl_intake *in)
 {

@@ -74,7 +74,7 @@ static int find_query(struct nl_observe_opts *l, struct nl_err *err)
 		struct nl_near near = nl_near_to(name, strlen(name));
 		for (unsigned i = 0; nl_queries[i]; i++)
 			nl_near_try(&near, nl_queries[i]->name, strlen(nl_queries[i]->name));
-		return nl_fail(err, "%.80s: neither a query nor a file%s%s%s", name, near.best ? "; is it " : "", near.best ? near.best : "",
+		return nl_fail(err, "%.80s: neither a query nor a file%s%s%s", name, near.best ? ", did you mean " : "", near.best ? near.best : "",
 		               near.best ? "?" : " (try --help)");
 	}
 	if (l->sources < l->query->least)
@@ -138,15 +138,6 @@ static struct nl_paper paper(struct nl_run *run)
 	return (struct nl_paper){ .colour = terminal && !(no && *no) && term && strcmp(term, "dumb"), .now = run->os->clock(CLOCK_REALTIME) };
 }
 
-static uint64_t count_lines(const struct nl_system *system)
-{
-	const uint64_t *lines = nl_system_lines(system);
-	uint64_t n = 0;
-	for (unsigned i = 0; i < NL_LINES; i++)
-		n += lines[i];
-	return n;
-}
-
 static void print(struct observation *o, const struct nl_out *text)
 {
 	int error = 0;
@@ -186,6 +177,11 @@ static int save(struct observation *o, struct nl_err *err)
 	return r;
 }
 
+static nl_time save_each(const struct nl_observe_opts *l)
+{
+	return l->every.given && l->every.ns < SAVE_EACH ? l->every.ns : SAVE_EACH;
+}
+
 static bool wake(struct nl_intake *in, nl_time now, void *arg)
 {
 	struct observation *o = arg;
@@ -194,7 +190,7 @@ static bool wake(struct nl_intake *in, nl_time now, void *arg)
 	if (o->l->snapshot && now >= o->save_at) {
 		if (save(o, &err) < 0)
 			nl_say(o->run, "%s", err.msg);
-		o->save_at = nl_after(now, SAVE_EACH);
+		o->save_at = nl_after(now, save_each(o->l));
 	}
 	return true;
 }
@@ -230,7 +226,7 @@ static int open_system(struct observation *o, struct nl_err *err)
 	if (!o->system)
 		return r == 0 ? -1 : nl_fail(err, "out of memory");
 	o->in.system = o->system;
-	o->before = count_lines(o->system);
+	o->before = nl_lines_of(o->system);
 	return 0;
 }
 
@@ -289,10 +285,10 @@ static int observe(struct observation *o, struct nl_err *err)
 		printer.at = nl_after(nl_now(o->run), printer.every);
 		nl_intake_tick(&o->in, &printer);
 	}
-	o->save_at = nl_after(nl_now(o->run), SAVE_EACH);
+	o->save_at = nl_after(nl_now(o->run), save_each(l));
 	if (r == 0)
-		r = nl_intake_run(&o->in, o->in.follow && l->snapshot ? SAVE_EACH : 0, wake, o, err);
-	assert(count_lines(o->system) == o->before + o->in.lines);
+		r = nl_intake_run(&o->in, o->in.follow && l->snapshot ? save_each(l) : 0, wake, o, err);
+	assert(nl_lines_of(o->system) == o->before + o->in.lines);
 	if (r == 0 && o->in.error != EPIPE)
 		answer(o);
 	if (r == 0 && l->snapshot)

@@ -21,6 +21,7 @@
 
 #define LOOK_EACH NL_SEC                /* followed files: renamed ones send no notice */
 #define LOOK_OFTEN (200 * NL_MS)        /* without inotify */
+#define LAST_WORDS NL_SEC
 
 static int prepare(struct nl_intake *in, struct nl_err *err)
 {
@@ -256,6 +257,20 @@ static void look(struct nl_intake *in)
 	}
 }
 
+/* Told to stop: a pipe is read on to its end for a moment, for those who write into
+ * it were told so, too, and what they say last matters most. */
+static bool is_over(struct nl_intake *in, nl_time now, nl_time *stop_at)
+{
+	const struct nl_source *s = in->sources;
+	if (!in->run->stop_sig)
+		return false;
+	while (s && (s->fd < 0 || s->ended || (s->kind != NL_SRC_STREAM && s->kind != NL_SRC_FIFO)))
+		s = s->next;
+	if (*stop_at == NL_NEVER)
+		*stop_at = nl_after(now, LAST_WORDS);
+	return !s || in->follow || in->run->told > 1 || now >= *stop_at;
+}
+
 /* When the next of them is due. */
 static bool tick(struct nl_intake *in, nl_time now, nl_time *until)
 {
@@ -275,9 +290,9 @@ int nl_intake_run(struct nl_intake *in, nl_time every, nl_wake *wake, void *arg,
 {
 	struct asked a = { .room = 16, .p = malloc(16 * sizeof *a.p), .source = malloc(16 * sizeof *a.source), .also = malloc(16 * sizeof *a.also) };
 	struct nl_run *run = in->run;
-	nl_time now = nl_now(run), wake_at = every ? nl_after(now, every) : NL_NEVER, look_at = now;
+	nl_time now = nl_now(run), wake_at = every ? nl_after(now, every) : NL_NEVER, look_at = now, stop_at = NL_NEVER;
 	int r = a.p && a.source && a.also ? prepare(in, err) : nl_fail(err, "out of memory");
-	for (bool on = r == 0; on && !run->stop_sig && !in->error; ) {
+	for (bool on = r == 0; on && !is_over(in, now, &stop_at) && !in->error; ) {
 		struct nl_source *file = in->sources, *any = in->sources;
 		uint64_t before = in->lines;
 		siginfo_t si;
@@ -287,7 +302,7 @@ int nl_intake_run(struct nl_intake *in, nl_time every, nl_wake *wake, void *arg,
 			any = any->next;
 		if (!any)
 			break;
-		nl_time until = wake_at;
+		nl_time until = wake_at < stop_at ? wake_at : stop_at;
 		on = tick(in, now, &until);
 		if (in->follow && look_at < until)
 			until = look_at;

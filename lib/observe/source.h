@@ -82,6 +82,9 @@ void nl_intake_also(struct nl_intake *, struct nl_also *);
 void nl_intake_forget(struct nl_intake *, struct nl_also *);
 void nl_intake_tick(struct nl_intake *, struct nl_ticker *);
 
+/* All lines that a system knows of: the sum of its accounting. */
+uint64_t nl_lines_of(const struct nl_system *);
+
 /* How far files have been read, for a snapshot: into fresh memory, *n of them.
  * NULL with *n 0: there are none; with *n 1: no memory. */
 struct nl_mark *nl_intake_marks(struct nl_intake *, unsigned *n);

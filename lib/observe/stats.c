@@ -17,14 +17,11 @@ void nl_put_stats(struct nl_out *o, const struct nl_system *system, bool json)
 {
 	const uint64_t *lines = nl_system_lines(system);
 	struct nl_runs_sum runs = nl_runs_sum(nl_system_runs(system));
-	uint64_t all = 0;
 	if (json)
 		nl_out_begin(o, NULL, '{');
-	for (unsigned i = 0; i < NL_LINES; i++) {
+	for (unsigned i = 0; i < NL_LINES; i++)
 		put(o, json, nl_line_names[i], lines[i]);
-		all += lines[i];
-	}
-	put(o, json, "lines", all);
+	put(o, json, "lines", nl_lines_of(system));
 	put(o, json, "runs", runs.runs);
 	put(o, json, "ended", runs.ended);
 	put(o, json, "killed", runs.open);

@@ -143,6 +143,7 @@ static void errors(void)
 		FAILS("-5: unknown option (try --help)", "-5");
 		FAILS("--: unknown option (try --help)", "--=x");
 		FAILS("-?: unknown option (try --help)", "-\033[2J");
+		FAILS("--atempts: unknown option, did you mean --attempts?", "--atempts=3");
 	}
 	TEST("a missing value, and one too many") {
 		FAILS("--backoff: needs KIND:BASE[..CAP]", "-b");
