@@ -5,37 +5,11 @@
  */
 #include "circuit.h"
 #include "event.h"
+#include "text.h"
 #include "window.h"
 
 #include <stdio.h>
 #include <string.h>
-
-/* Text into a buffer that may be too small for it: it ends before the first
- * character that would be cut. */
-struct text { char *buf; size_t size, n; bool cut; };
-
-static struct text begin(char *buf, size_t size)
-{
-	if (size)
-		buf[0] = '\0';
-	return (struct text){ .buf = buf, .size = size, .cut = size == 0 };
-}
-
-static void put(struct text *t, const char *more)
-{
-	size_t n = strlen(more);
-	if (t->cut)
-		return;
-	if (n > t->size - 1 - t->n) {
-		n = t->size - 1 - t->n;
-		while (n && ((unsigned char)more[n] & 0xc0) == 0x80)
-			n--;
-		t->cut = true;
-	}
-	memcpy(t->buf + t->n, more, n);
-	t->n += n;
-	t->buf[t->n] = '\0';
-}
 
 static void percent(uint32_t ppm, char buf[16])
 {
@@ -46,7 +20,7 @@ static void percent(uint32_t ppm, char buf[16])
 		buf[n - 1] = '\0';
 }
 
-static void put_cause(struct text *out, const struct nl_circuit *c)
+static void put_cause(struct nl_text *out, const struct nl_circuit *c)
 {
 	const struct nl_circuit_trip *t = &c->trip;
 	char text[96] = "", limit[16];
@@ -65,11 +39,11 @@ static void put_cause(struct text *out, const struct nl_circuit *c)
 		snprintf(text, sizeof text, "%u of %u calls were slow, limit %s %%", t->n.slows, t->n.calls, limit);
 	else if (t->reason == NL_WHY_PROBE)
 		snprintf(text, sizeof text, t->n.fails ? "a probe failed" : "a probe was slow");
-	put(out, text);
+	nl_text_put(out, text);
 }
 
 /* The most frequent first, others last. */
-static void put_evidence(struct text *out, const struct nl_circuit_err errs[NL_CIRCUIT_ERRS])
+static void put_evidence(struct nl_text *out, const struct nl_circuit_err errs[NL_CIRCUIT_ERRS])
 {
 	char what[32], item[64];
 	unsigned last = NL_CIRCUIT_ERRS - 1, told = 0;
@@ -82,35 +56,38 @@ static void put_evidence(struct text *out, const struct nl_circuit_err errs[NL_C
 			return;
 		snprintf(item, sizeof item, "%s%s ×%u", told ? ", " : "",
 		         best == last ? "others" : nl_outcome_text((struct nl_outcome){ errs[best].ws, NL_RAN }, what), errs[best].count);
-		put(out, item);
+		nl_text_put(out, item);
 		told |= 1u << best;
 	}
 }
 
 void nl_circuit_cause(const struct nl_circuit *c, char *buf, size_t size)
 {
-	struct text t = begin(buf, size);
+	struct nl_text t = { buf, size, 0 };
 	put_cause(&t, c);
+	(void)nl_text_end(&t);
 }
 
 void nl_circuit_evidence(const struct nl_circuit_err errs[NL_CIRCUIT_ERRS], char *buf, size_t size)
 {
-	struct text t = begin(buf, size);
+	struct nl_text t = { buf, size, 0 };
 	put_evidence(&t, errs);
+	(void)nl_text_end(&t);
 }
 
 void nl_circuit_why(const struct nl_circuit *c, char *buf, size_t size)
 {
-	struct text t = begin(buf, size);
+	struct nl_text t = { buf, size, 0 };
 	bool any = false;
 	put_cause(&t, c);
 	for (unsigned i = 0; i < NL_CIRCUIT_ERRS; i++)
 		any = any || c->trip.errs[i].count;
-	if (!any || (c->state != NL_OPEN && c->state != NL_HALF_OPEN))
-		return;
-	put(&t, " (");
-	put_evidence(&t, c->trip.errs);
-	put(&t, ")");
+	if (any && (c->state == NL_OPEN || c->state == NL_HALF_OPEN)) {
+		nl_text_put(&t, " (");
+		put_evidence(&t, c->trip.errs);
+		nl_text_put(&t, ")");
+	}
+	(void)nl_text_end(&t);
 }
 
 static bool is_cfg_sane(const struct nl_circuit_cfg *cfg)

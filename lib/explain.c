@@ -6,8 +6,6 @@
  */
 #include "question.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,17 +15,6 @@ struct page { struct nl_out *o; const struct nl_question *q; bool colour; };
 
 /* What is inside, innermost last; NULL: the command. */
 struct inside { const struct nl_expr *e; const struct inside *next; };
-
-__attribute__((format(printf, 2, 3))) static void put(struct page *p, const char *fmt, ...)
-{
-	char text[512];
-	va_list ap;
-	va_start(ap, fmt);
-	int n = vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
-	if (n > 0)
-		nl_out_bytes(p->o, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
-}
 
 /* Text of users: no control reaches a terminal. */
 static void put_user(struct page *p, const char *text)
@@ -44,18 +31,18 @@ static void put_user(struct page *p, const char *text)
 
 static void put_call(struct page *p, unsigned depth, const char *text, const struct nl_spot *at, const char *name)
 {
-	put(p, "%*s", (int)depth * 2, "");
+	nl_out_put(p->o, "%*s", (int)depth * 2, "");
 	put_user(p, text);
-	put(p, "%s", p->colour ? "\33[2m" : "");
+	nl_out_put(p->o, "%s", p->colour ? "\33[2m" : "");
 	if (at && at->file)
-		put(p, "  # %.300s:%u:%u", at->file, at->line, at->col);
+		nl_out_put(p->o, "  # %.300s:%u:%u", at->file, at->line, at->col);
 	else if (at && at->line > 1)
-		put(p, "  # line %u col %u", at->line, at->col);
+		nl_out_put(p->o, "  # line %u col %u", at->line, at->col);
 	else if (at)
-		put(p, "  # col %u", at->col);
+		nl_out_put(p->o, "  # col %u", at->col);
 	if (name)
-		put(p, " @%s", name);
-	put(p, "%s\n", p->colour ? "\33[0m" : "");
+		nl_out_put(p->o, " @%s", name);
+	nl_out_put(p->o, "%s\n", p->colour ? "\33[0m" : "");
 }
 
 static void put_expr(struct page *p, const struct nl_expr *e, const struct inside *rest, unsigned depth);

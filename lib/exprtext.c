@@ -4,64 +4,46 @@
  */
 #include "expr.h"
 #include "policies.h"
+#include "text.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Text into a buffer of fixed size; n goes on counting behind its end. */
-struct text { char *buf; size_t size, n; };
-
-static void put(struct text *t, const char *s, size_t len)
-{
-	if (t->n + 1 < t->size) {
-		size_t room = t->size - t->n - 1;
-		memcpy(t->buf + t->n, s, len < room ? len : room);
-	}
-	t->n += len;
-}
-
-static size_t finish(struct text *t)
-{
-	if (t->size)
-		t->buf[t->n < t->size ? t->n : t->size - 1] = '\0';
-	return t->n;
-}
-
 /* Bare if it can be; a backslash could be the last of a line. */
-static void put_value(struct text *t, const char *value)
+static void put_value(struct nl_text *t, const char *value)
 {
 	bool bare = *value;
 	for (const char *p = value; *p; p++)
 		bare &= (unsigned char)*p > ' ' && *p != 0x7f && !strchr(",()'\"#+|&=\\", *p);
 	if (bare) {
-		put(t, value, strlen(value));
+		nl_text_put(t, value);
 	} else if (!strchr(value, '\'')) {
-		put(t, "'", 1);
-		put(t, value, strlen(value));
-		put(t, "'", 1);
+		nl_text_put(t, "'");
+		nl_text_put(t, value);
+		nl_text_put(t, "'");
 	} else {
-		put(t, "\"", 1);
+		nl_text_put(t, "\"");
 		for (; *value; value++) {
 			if (*value == '"' || *value == '\\')
-				put(t, "\\", 1);
-			put(t, value, 1);
+				nl_text_put(t, "\\");
+			nl_text_bytes(t, value, 1);
 		}
-		put(t, "\"", 1);
+		nl_text_put(t, "\"");
 	}
 }
 
-static void put_item(struct text *t, size_t before)
+static void put_item(struct nl_text *t, size_t before)
 {
-	put(t, before ? ", " : "(", before ? 2 : 1);
+	nl_text_bytes(t, before ? ", " : "(", before ? 2 : 1);
 }
 
 /* The words of a layer: operands first, options by their keys, that of the
  * first argument without it. */
-static void put_layer(struct text *t, char *const *words)
+static void put_layer(struct nl_text *t, char *const *words)
 {
 	const char *layer = words[0] + 3, *first = !strcmp(layer, "retry") ? "attempts" : NULL;
 	size_t n = 1, items = 0;
-	put(t, layer, strlen(layer));
+	nl_text_put(t, layer);
 	while (words[n] && !strncmp(words[n], "--", 2))
 		n++;
 	for (size_t i = n; words[i]; i++) {
@@ -74,12 +56,12 @@ static void put_layer(struct text *t, char *const *words)
 		put_item(t, items++);
 		bool bare = items == 1 && first && !strncmp(first, key, len) && !first[len];
 		if (!bare)
-			put(t, key, len + (key[len] == '='));
+			nl_text_bytes(t, key, len + (key[len] == '='));
 		if (key[len] == '=')
 			put_value(t, key + len + 1);
 	}
 	if (items)
-		put(t, ")", 1);
+		nl_text_put(t, ")");
 }
 
 /* How tight an operator binds; an atom binds tightest. */
@@ -88,30 +70,30 @@ static int level(const struct nl_expr *e)
 	return e->op == NL_EXPR_ELSE ? 1 : e->op == NL_EXPR_WRAP ? 2 : e->op == NL_EXPR_RACE ? 3 : 4;
 }
 
-static void put_expr(struct text *t, const struct nl_expr *e, int least)
+static void put_expr(struct nl_text *t, const struct nl_expr *e, int least)
 {
 	static const char *const ops[] = { [NL_EXPR_WRAP] = " + ", [NL_EXPR_ELSE] = " | ", [NL_EXPR_RACE] = " & " };
 	bool group = level(e) < least;
 	if (group)
-		put(t, "(", 1);
+		nl_text_put(t, "(");
 	if (e->op == NL_EXPR_PASS || e->op == NL_EXPR_FAIL) {
-		put(t, e->op == NL_EXPR_PASS ? "pass" : "fail", 4);
+		nl_text_bytes(t, e->op == NL_EXPR_PASS ? "pass" : "fail", 4);
 	} else if (e->op == NL_EXPR_LAYER) {
 		put_layer(t, e->words);
 	} else {
 		put_expr(t, e->a, level(e));
-		put(t, ops[e->op], 3);
+		nl_text_bytes(t, ops[e->op], 3);
 		put_expr(t, e->b, level(e) + 1);
 	}
 	if (group)
-		put(t, ")", 1);
+		nl_text_put(t, ")");
 }
 
 size_t nl_expr_text(const struct nl_expr *e, char *buf, size_t size)
 {
-	struct text t = { buf, size, 0 };
+	struct nl_text t = { buf, size, 0 };
 	put_expr(&t, e, 0);
-	return finish(&t);
+	return nl_text_end(&t);
 }
 
 const char *nl_spot_text(const struct nl_spot *at, char *buf, size_t size)
@@ -124,27 +106,27 @@ const char *nl_spot_text(const struct nl_spot *at, char *buf, size_t size)
 }
 
 /* One column for each character; no control reaches a terminal. */
-static void put_line(struct text *t, const char *p, size_t n)
+static void put_line(struct nl_text *t, const char *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		bool c1 = (unsigned char)p[i] == 0xc2 && i + 1 < n && (unsigned char)p[i + 1] < 0xa0;
 		bool control = (unsigned char)p[i] < ' ' || p[i] == 0x7f || c1;
-		put(t, p[i] == '\t' ? " " : control ? "?" : p + i, 1);
+		nl_text_bytes(t, p[i] == '\t' ? " " : control ? "?" : p + i, 1);
 		i += c1;
 	}
 }
 
 /* So many columns: a character of several bytes is one. */
-static void put_blank(struct text *t, const char *p, size_t n)
+static void put_blank(struct nl_text *t, const char *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (((unsigned char)p[i] & 0xc0) != 0x80)
-			put(t, " ", 1);
+			nl_text_put(t, " ");
 }
 
 size_t nl_spot_show(const struct nl_spot *at, const char *text, const struct nl_policies *policies, char *buf, size_t size)
 {
-	struct text t = { buf, size, 0 };
+	struct nl_text t = { buf, size, 0 };
 	size_t n = at->file ? 0 : strlen(text), len = 0, col = at->col - 1;
 	const char *p = at->file ? nl_policies_source(policies, at->file, &n) : text;
 	if (size)
@@ -166,10 +148,10 @@ size_t nl_spot_show(const struct nl_spot *at, const char *text, const struct nl_
 	while (from && from < len && ((unsigned char)p[from] & 0xc0) == 0x80)
 		from--;
 	size_t shown = len - from < width ? len - from : width;
-	put(&t, "  ", 2);
+	nl_text_put(&t, "  ");
 	put_line(&t, p + from, shown);
-	put(&t, "\n  ", 3);
+	nl_text_put(&t, "\n  ");
 	put_blank(&t, p + from, col - from);
-	put(&t, "^", 1);
-	return finish(&t);
+	nl_text_put(&t, "^");
+	return nl_text_end(&t);
 }

@@ -4,43 +4,14 @@
  * completions and tests, the settings in effect for events.
  */
 #include "opt.h"
+#include "text.h"
 
 #include <stdio.h>
 #include <string.h>
 
 enum { WIDTH = 80, INDENT = 26 };
 
-/* Text into a buffer of fixed size; n goes on counting behind its end. */
-struct text { char *buf; size_t size, n; };
-
-static void put(struct text *t, const char *s, size_t len)
-{
-	if (t->n + 1 < t->size) {
-		size_t room = t->size - t->n - 1;
-		memcpy(t->buf + t->n, s, len < room ? len : room);
-	}
-	t->n += len;
-}
-
-static void puts_to(struct text *t, const char *s)
-{
-	put(t, s, strlen(s));
-}
-
-static size_t finish(struct text *t)
-{
-	if (t->size)
-		t->buf[t->n < t->size ? t->n : t->size - 1] = '\0';
-	return t->n;
-}
-
-static void pad(struct text *t, size_t n)
-{
-	while (n--)
-		put(t, " ", 1);
-}
-
-static void put_number(struct text *t, uint64_t n)
+static void put_number(struct nl_text *t, uint64_t n)
 {
 	char digits[20];
 	size_t i = sizeof digits;
@@ -48,18 +19,18 @@ static void put_number(struct text *t, uint64_t n)
 	do
 		digits[--i] = (char)('0' + n % 10);
 	while (n /= 10);
-	put(t, digits + i, sizeof digits - i);
+	nl_text_bytes(t, digits + i, sizeof digits - i);
 }
 
 /* Seconds without needless digits: 60s, 0.25s, inf. */
-static void put_span(struct text *t, nl_time ns)
+static void put_span(struct nl_text *t, nl_time ns)
 {
 	char frac[10] = ".000000000";
 	size_t len = sizeof frac;
 	int64_t rest = ns % NL_SEC;
 
 	if (ns == NL_NEVER) {
-		puts_to(t, "inf");
+		nl_text_put(t, "inf");
 		return;
 	}
 	put_number(t, (uint64_t)(ns / NL_SEC));
@@ -67,16 +38,16 @@ static void put_span(struct text *t, nl_time ns)
 		frac[i] = (char)('0' + rest % 10);
 	while (len > 1 && frac[len - 1] == '0')
 		len--;
-	put(t, frac, len > 1 ? len : 0);
-	puts_to(t, "s");
+	nl_text_bytes(t, frac, len > 1 ? len : 0);
+	nl_text_put(t, "s");
 }
 
 /* The start of an item in a list: a comma unless it is the first. */
-static void item(struct text *t, size_t from, const char *bang)
+static void item(struct nl_text *t, size_t from, const char *bang)
 {
 	if (t->n > from)
-		puts_to(t, ",");
-	puts_to(t, bang);
+		nl_text_put(t, ",");
+	nl_text_put(t, bang);
 }
 
 static bool has_code(const struct nl_codes_half *h, unsigned n)
@@ -84,7 +55,7 @@ static bool has_code(const struct nl_codes_half *h, unsigned n)
 	return n < 256 && (h->code[n / 64] >> n % 64 & 1);
 }
 
-static void put_codes_half(struct text *t, size_t from, const struct nl_codes_half *h, const char *bang)
+static void put_codes_half(struct nl_text *t, size_t from, const struct nl_codes_half *h, const char *bang)
 {
 	const struct { bool on; const char *name; } flags[] = {
 		{ h->any, "any" }, { h->signal, "signal" }, { h->timeout, "timeout" }, { h->rejected, "rejected" },
@@ -93,7 +64,7 @@ static void put_codes_half(struct text *t, size_t from, const struct nl_codes_ha
 
 	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
 		if (flags[i].on)
-			item(t, from, bang), puts_to(t, flags[i].name);
+			item(t, from, bang), nl_text_put(t, flags[i].name);
 	for (unsigned n = 0; n < 256; n++) {
 		if (!has_code(h, n))
 			continue;
@@ -102,29 +73,29 @@ static void put_codes_half(struct text *t, size_t from, const struct nl_codes_ha
 		while (has_code(h, n + 1))
 			n++;
 		if (n > first)
-			puts_to(t, "-"), put_number(t, n);
+			nl_text_put(t, "-"), put_number(t, n);
 	}
 	for (int sig = 1; sig <= 64; sig++)
 		if (h->sig >> (sig - 1) & 1)
-			item(t, from, bang), puts_to(t, nl_signal_name(sig, name));
+			item(t, from, bang), nl_text_put(t, nl_signal_name(sig, name));
 }
 
-static void put_backoff(struct text *t, const struct nl_backoff *b)
+static void put_backoff(struct nl_text *t, const struct nl_backoff *b)
 {
-	puts_to(t, nl_backoff_name(b->kind));
-	puts_to(t, ":");
+	nl_text_put(t, nl_backoff_name(b->kind));
+	nl_text_put(t, ":");
 	put_span(t, b->base);
 	if (b->kind == NL_CONSTANT && b->cap == (b->base > 60 * NL_SEC ? b->base : 60 * NL_SEC))     // Jitter may make use of another.
 		return;
-	puts_to(t, "..");
+	nl_text_put(t, "..");
 	put_span(t, b->cap);
 }
 
-static void put_word(struct text *t, const char *list, unsigned index)
+static void put_word(struct nl_text *t, const char *list, unsigned index)
 {
 	while (index--)
 		list += strcspn(list, "|") + 1;
-	put(t, list, strcspn(list, "|"));
+	nl_text_bytes(t, list, strcspn(list, "|"));
 }
 
 static bool is_given(const struct nl_opt *o, const void *field)
@@ -170,7 +141,7 @@ static bool is_given(const struct nl_opt *o, const void *field)
 	return false;
 }
 
-static void put_value(struct text *t, const struct nl_opt *o, const void *field)
+static void put_value(struct nl_text *t, const struct nl_opt *o, const void *field)
 {
 	const struct nl_codes *codes = field;
 	const struct nl_window *window = field;
@@ -181,13 +152,13 @@ static void put_value(struct text *t, const struct nl_opt *o, const void *field)
 
 	switch (o->type) {
 	case NL_FLAG:
-		puts_to(t, "true");
+		nl_text_put(t, "true");
 		break;
 	case NL_NUM:
 		if (((const struct nl_num *)field)->n)
 			put_number(t, ((const struct nl_num *)field)->n);
 		else
-			puts_to(t, "inf");
+			nl_text_put(t, "inf");
 		break;
 	case NL_SPAN:
 		put_span(t, ((const struct nl_span *)field)->ns);
@@ -196,7 +167,7 @@ static void put_value(struct text *t, const struct nl_opt *o, const void *field)
 		put_number(t, ((const struct nl_seed *)field)->n);
 		break;
 	case NL_SIGNAL:
-		puts_to(t, nl_signal_name(((const struct nl_sig *)field)->n, name));
+		nl_text_put(t, nl_signal_name(((const struct nl_sig *)field)->n, name));
 		break;
 	case NL_CODES:
 		put_codes_half(t, from, &codes->in, "");
@@ -206,18 +177,18 @@ static void put_value(struct text *t, const struct nl_opt *o, const void *field)
 		put_backoff(t, field);
 		break;
 	case NL_JITTER:
-		puts_to(t, nl_jitter_name(*(const enum nl_jitter *)field));
+		nl_text_put(t, nl_jitter_name(*(const enum nl_jitter *)field));
 		break;
 	case NL_WORD:
 		put_word(t, o->arg, ((const struct nl_word *)field)->index);
 		break;
 	case NL_REAL:
 		snprintf(number, sizeof number, "%.9g", ((const struct nl_real *)field)->x);
-		puts_to(t, number);
+		nl_text_put(t, number);
 		break;
 	case NL_PCT:
 		snprintf(number, sizeof number, "%.7g%%", ((const struct nl_pct *)field)->ppm / 10000.0);
-		puts_to(t, number);
+		nl_text_put(t, number);
 		break;
 	case NL_EXITCODE:
 		put_number(t, ((const struct nl_exit *)field)->n);
@@ -231,7 +202,7 @@ static void put_value(struct text *t, const struct nl_opt *o, const void *field)
 	case NL_DELAY:
 		snprintf(number, sizeof number, "p%.7g", delay->ppm / 10000.0);
 		if (delay->ppm)
-			puts_to(t, number);
+			nl_text_put(t, number);
 		else
 			put_span(t, delay->ns);
 		break;
@@ -241,7 +212,7 @@ static void put_value(struct text *t, const struct nl_opt *o, const void *field)
 		break;
 	case NL_STR:
 	case NL_NAME:
-		puts_to(t, *(const char *const *)field);
+		nl_text_put(t, *(const char *const *)field);
 		break;
 	case NL_PICK:
 	case NL_ACTION:
@@ -256,29 +227,29 @@ bool nl_opt_given(const struct nl_svc *svc, const struct nl_opt *o)
 
 size_t nl_opt_value(const struct nl_svc *svc, const struct nl_opt *o, char *buf, size_t size)
 {
-	struct text t = { buf, size, 0 };
+	struct nl_text t = { buf, size, 0 };
 	put_value(&t, o, (const char *)svc + o->offset);
-	return finish(&t);
+	return nl_text_end(&t);
 }
 
 size_t nl_opt_config(const struct nl_svc *svc, char *buf, size_t size)
 {
-	struct text t = { buf, size, 0 };
+	struct nl_text t = { buf, size, 0 };
 
 	for (const struct nl_opt *o = NULL; (o = nl_opt_next(svc->layer, o)); ) {
 		const void *field = (const char *)svc + o->offset;
 		if (o->secret || !is_given(o, field))
 			continue;
 		if (t.n)
-			puts_to(&t, " ");
-		puts_to(&t, o->name);
-		puts_to(&t, "=");
+			nl_text_put(&t, " ");
+		nl_text_put(&t, o->name);
+		nl_text_put(&t, "=");
 		put_value(&t, o, field);
 	}
-	return finish(&t);
+	return nl_text_end(&t);
 }
 
-static void put_more(struct text *t, const struct nl_layer *layer, bool help)
+static void put_more(struct nl_text *t, const struct nl_layer *layer, bool help)
 {
 	if (!layer->more)
 		return;
@@ -288,23 +259,23 @@ static void put_more(struct text *t, const struct nl_layer *layer, bool help)
 
 size_t nl_opt_complete(const struct nl_layer *layer, char *buf, size_t size)
 {
-	struct text t = { buf, size, 0 };
+	struct nl_text t = { buf, size, 0 };
 
 	for (const struct nl_opt *o = NULL; (o = nl_opt_next(layer, o)); ) {
 		if (!o->help)
 			continue;
 		for (int is_long = !o->letter; is_long < 2; is_long++) {
-			puts_to(&t, is_long ? "--" : "-");
-			put(&t, is_long ? o->name : &o->letter, is_long ? strlen(o->name) : 1);
-			puts_to(&t, is_long && o->arg ? "=\t" : "\t");
-			puts_to(&t, o->arg ? o->arg : "");
-			puts_to(&t, "\t");
-			puts_to(&t, o->help);
-			puts_to(&t, "\n");
+			nl_text_put(&t, is_long ? "--" : "-");
+			nl_text_bytes(&t, is_long ? o->name : &o->letter, is_long ? strlen(o->name) : 1);
+			nl_text_put(&t, is_long && o->arg ? "=\t" : "\t");
+			nl_text_put(&t, o->arg ? o->arg : "");
+			nl_text_put(&t, "\t");
+			nl_text_put(&t, o->help);
+			nl_text_put(&t, "\n");
 		}
 	}
 	put_more(&t, layer, false);
-	return finish(&t);
+	return nl_text_end(&t);
 }
 
 /* A word, or all of [an optional part]. */
@@ -317,71 +288,71 @@ static size_t word_len(const char *s)
 }
 
 /* The words of s from column `col` on, further lines from `left`; the new column. */
-static size_t put_words(struct text *t, size_t left, size_t col, const char *s)
+static size_t put_words(struct nl_text *t, size_t left, size_t col, const char *s)
 {
 	while (*s) {
 		size_t len = word_len(s);
 		if (col > left && col + 1 + len > WIDTH) {
-			puts_to(t, "\n");
-			pad(t, left);
+			nl_text_put(t, "\n");
+			nl_text_pad(t, left);
 			col = left;
 		} else if (col > left) {
-			puts_to(t, " ");
+			nl_text_put(t, " ");
 			col++;
 		}
-		put(t, s, len);
+		nl_text_bytes(t, s, len);
 		col += len;
 		s += len + strspn(s + len, " ");
 	}
 	return col;
 }
 
-static void put_option(struct text *t, const struct nl_opt *o)
+static void put_option(struct nl_text *t, const struct nl_opt *o)
 {
 	const char letter[] = { ' ', ' ', o->letter ? '-' : ' ', o->letter ? o->letter : ' ', o->letter ? ',' : ' ', ' ' };
 	size_t from = t->n;
 
-	put(t, letter, sizeof letter);
-	puts_to(t, "--");
-	puts_to(t, o->name);
+	nl_text_bytes(t, letter, sizeof letter);
+	nl_text_put(t, "--");
+	nl_text_put(t, o->name);
 	if (o->arg) {
-		puts_to(t, " ");
-		puts_to(t, o->arg);
+		nl_text_put(t, " ");
+		nl_text_put(t, o->arg);
 	}
 	if (t->n - from > INDENT - 2) {
-		puts_to(t, "\n");
+		nl_text_put(t, "\n");
 		from = t->n;
 	}
-	pad(t, INDENT - (t->n - from));
+	nl_text_pad(t, INDENT - (t->n - from));
 	size_t col = put_words(t, INDENT, INDENT, o->help);
 	if (o->def) {
 		char text[WIDTH];
-		struct text def = { text, sizeof text, 0 };
-		puts_to(&def, "(default ");
-		puts_to(&def, o->def);
-		puts_to(&def, ")");
-		(void)finish(&def);
+		struct nl_text def = { text, sizeof text, 0 };
+		nl_text_put(&def, "(default ");
+		nl_text_put(&def, o->def);
+		nl_text_put(&def, ")");
+		(void)nl_text_end(&def);
 		(void)put_words(t, INDENT, col, text);
 	}
-	puts_to(t, "\n");
+	nl_text_put(t, "\n");
 }
 
 size_t nl_opt_help(const struct nl_layer *layer, const char *tool, bool gnu, char *buf, size_t size)
 {
-	struct text t = { buf, size, 0 };
+	struct nl_text t = { buf, size, 0 };
 
-	puts_to(&t, "Usage: ");
-	puts_to(&t, tool);
-	puts_to(&t, " ");
+	nl_text_put(&t, "Usage: ");
+	nl_text_put(&t, tool);
+	nl_text_put(&t, " ");
 	(void)put_words(&t, t.n, t.n, gnu && layer->gnu ? "[OPTION]... DURATION COMMAND [ARG]..." : layer->usage);
-	puts_to(&t, "\n");
+	nl_text_put(&t, "\n");
 	(void)put_words(&t, 0, 0, layer->about);
-	puts_to(&t, "\n\n");
+	nl_text_put(&t, "\n\n");
 	for (const struct nl_opt *o = NULL; (o = nl_opt_next(layer, o)); )
 		if (o->help && (!gnu || nl_opt_is_gnu(layer, o)))
 			put_option(&t, o);
 	put_more(&t, layer, true);
-	return finish(&t);
+	return nl_text_end(&t);
 }
 
 size_t nl_opt_about(const struct nl_layer *layer, const char *tool, enum nl_opt_result what, bool gnu, char *buf, size_t size)

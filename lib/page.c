@@ -5,19 +5,10 @@
  */
 #include "page.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-void nl_page_put(struct nl_page *p, const char *fmt, ...)
-{
-	va_list ap;
-	va_start(ap, fmt);
-	nl_out_vput(p->o, fmt, ap);
-	va_end(ap);
-}
 
 int nl_page_at(const struct nl_page *p, int obj, const char *key)
 {
@@ -119,7 +110,7 @@ const char *nl_page_headline(const char *state, char buf[32])
 /* "key         text", further lines below it; a line ends behind a comma or blank. */
 void nl_page_row(struct nl_page *p, const char *key, const char *text)
 {
-	nl_page_put(p, "%-*s", p->indent, key);
+	nl_out_put(p->o, "%-*s", p->indent, key);
 	while (nl_page_columns(text) > (size_t)(NL_PAGE_WIDTH - p->indent)) {
 		size_t n = 0, col = 0, cut = 0;
 		for (; text[n] && col <= (size_t)(NL_PAGE_WIDTH - p->indent); n++) {
@@ -129,8 +120,8 @@ void nl_page_row(struct nl_page *p, const char *key, const char *text)
 		}
 		if (!cut)
 			break;
-		nl_page_put(p, "%.*s\n%*s", (int)cut, text, p->indent, "");
+		nl_out_put(p->o, "%.*s\n%*s", (int)cut, text, p->indent, "");
 		text += cut + 1;
 	}
-	nl_page_put(p, "%s\n", text);
+	nl_out_put(p->o, "%s\n", text);
 }

@@ -21,7 +21,6 @@ struct nl_page {
 	int indent;                     /* of what is behind a key */
 };
 
-void nl_page_put(struct nl_page *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* "key         text", further lines below it; a line ends at a blank. */
 void nl_page_row(struct nl_page *, const char *key, const char *text);
 

@@ -45,7 +45,7 @@ void nl_page_health(struct nl_page *p, int obj)
 	}
 	int healthy = nl_page_at(p, obj, "healthy");
 	bool fine = healthy >= 0 && p->tok[healthy].type == NL_JSON_TRUE;
-	nl_page_put(p, "%s%s%s\n", nl_page_paint(p, fine ? NL_MOOD_GOOD : NL_MOOD_BAD), fine ? "healthy" : "NOT healthy", nl_page_paint(p, NL_MOOD_PLAIN));
+	nl_out_put(p->o, "%s%s%s\n", nl_page_paint(p, fine ? NL_MOOD_GOOD : NL_MOOD_BAD), fine ? "healthy" : "NOT healthy", nl_page_paint(p, NL_MOOD_PLAIN));
 }
 
 void nl_page_history(struct nl_page *p, int items)
@@ -65,6 +65,6 @@ void nl_page_history(struct nl_page *p, int items)
 			snprintf(text + n, sizeof text - (size_t)n, ": it is not known how it ended");
 		else if (strcmp(status, "ok"))
 			snprintf(text + n, sizeof text - (size_t)n, ": %s", status);
-		nl_page_put(p, "%s  %s\n", nl_page_time(p, v, "time", NL_PAGE_SECONDS, at), text);
+		nl_out_put(p->o, "%s  %s\n", nl_page_time(p, v, "time", NL_PAGE_SECONDS, at), text);
 	}
 }

@@ -98,14 +98,14 @@ static void show_head(struct nl_page *p, int obj)
 	left = nl_page_columns(policy) + 2 + nl_page_columns(text) + 9 + strlen(epoch) + (strcmp(gen, "0") ? 6 + strlen(gen) : 0);
 	size_t head = state[0] && !strcmp(kind, "breaker") ? strlen(nl_page_headline(state, name)) : 0;
 	if (left > NL_PAGE_WIDTH) {                     // On a line of its own, below the name.
-		nl_page_put(p, strcmp(gen, "0") ? "%s   epoch %s  gen %s\n" : "%s   epoch %s\n", policy, epoch, gen);
-		nl_page_put(p, "%*s%s%.*s%s%s\n", p->indent, "", head ? nl_page_paint(p, nl_page_mood(state)) : "", (int)head, text, head ? nl_page_paint(p, NL_MOOD_PLAIN) : "",
+		nl_out_put(p->o, strcmp(gen, "0") ? "%s   epoch %s  gen %s\n" : "%s   epoch %s\n", policy, epoch, gen);
+		nl_out_put(p->o, "%*s%s%.*s%s%s\n", p->indent, "", head ? nl_page_paint(p, nl_page_mood(state)) : "", (int)head, text, head ? nl_page_paint(p, NL_MOOD_PLAIN) : "",
 		    text + head);
 		return;
 	}
-	nl_page_put(p, "%s  %s%.*s%s%s   epoch %s", policy, head ? nl_page_paint(p, nl_page_mood(state)) : "", (int)head, text, head ? nl_page_paint(p, NL_MOOD_PLAIN) : "",
+	nl_out_put(p->o, "%s  %s%.*s%s%s   epoch %s", policy, head ? nl_page_paint(p, nl_page_mood(state)) : "", (int)head, text, head ? nl_page_paint(p, NL_MOOD_PLAIN) : "",
 	    text + head, epoch);
-	nl_page_put(p, strcmp(gen, "0") ? "  gen %s\n" : "\n", gen);
+	nl_out_put(p->o, strcmp(gen, "0") ? "  gen %s\n" : "\n", gen);
 }
 
 /* Room for the longest key. */

@@ -38,7 +38,7 @@ static void policy_line(struct nl_page *p, int obj, size_t pad, size_t before)
 	bool coloured = state[0] && text[0] >= 'A' && text[0] <= 'Z';
 	if (coloured && !strncmp(text, "FORCED ", 7))
 		head = 7 + strcspn(text + 7, ",: ");
-	nl_page_put(p, "%-*s  %s%.*s%s%s\n", (int)pad, policy, coloured ? nl_page_paint(p, nl_page_mood(state)) : "", (int)head, text,
+	nl_out_put(p->o, "%-*s  %s%.*s%s%s\n", (int)pad, policy, coloured ? nl_page_paint(p, nl_page_mood(state)) : "", (int)head, text,
 	    coloured ? nl_page_paint(p, NL_MOOD_PLAIN) : "", text + head);
 }
 
@@ -56,7 +56,7 @@ static void list(struct nl_page *p, int items)
 		if (p->tok[k].type == NL_JSON_OBJECT)
 			policy_line(p, (int)k, pad, 0);
 		else if (nl_json_string(p->text, &p->tok[k], policy, sizeof policy) > 0)
-			nl_page_put(p, "%s\n", policy);
+			nl_out_put(p->o, "%s\n", policy);
 	}
 }
 
@@ -64,7 +64,7 @@ static void plain(struct nl_page *p, int at)
 {
 	char text[1000];
 	if (p->tok[at].type == NL_JSON_STRING && nl_json_string(p->text, &p->tok[at], text, sizeof text) >= 0)
-		nl_defuse(text), nl_page_put(p, "%s\n", text);
+		nl_defuse(text), nl_out_put(p->o, "%s\n", text);
 	else
 		nl_out_bytes(p->o, p->text + p->tok[at].start, p->tok[at].end - p->tok[at].start), nl_out_bytes(p->o, "\n", 1);
 }
@@ -85,7 +85,7 @@ static void result(struct nl_page *p, const char *command)
 	else if (!strcmp(command, "history"))
 		nl_page_history(p, at);
 	else if (!strcmp(command, "get"))
-		nl_page_put(p, "%s\n", nl_page_str(p, at, "value", value, sizeof value));
+		nl_out_put(p->o, "%s\n", nl_page_str(p, at, "value", value, sizeof value));
 	else if (!strcmp(kind, "list"))
 		for (unsigned k = (unsigned)at + 1; k < p->tok[at].next; k = p->tok[k].next)
 			plain(p, (int)k);
@@ -125,7 +125,7 @@ void nl_render_change(struct nl_out *o, const struct nl_paper *paper, const char
 	time_t now = (time_t)(paper->now / NL_SEC);
 	if (parse(&p, n) > 0) {
 		localtime_r(&now, &tm);
-		nl_page_put(&p, "%02d:%02d:%02d  ", tm.tm_hour, tm.tm_min, tm.tm_sec);
+		nl_out_put(p.o, "%02d:%02d:%02d  ", tm.tm_hour, tm.tm_min, tm.tm_sec);
 		policy_line(&p, 0, 12, 10);
 	}
 	free(p.tok);
