@@ -113,6 +113,10 @@ build/include/jsmn.h:
 
 $O/obj/%.o: %.c $O/flags | build/include/jsmn.h
 	$(call run,CC,$<) mkdir -p $(@D) && $(cc) $(flags) -MMD -MP -c -o $@ $<
+# Where a million lines go through: not -Os.
+ifeq ($(VARIANT),musl)
+$O/obj/lib/observe/shape.o: flags += -O2
+endif
 $O/libninelives.a: $(lib_c:%.c=$O/obj/%.o)
 $O/libfake.a: $(fake_c:%.c=$O/obj/%.o)
 # q, not r: two folders may have a file of one name.
@@ -150,7 +154,7 @@ $O/%: $O/obj/tests/%.o $(libs)
 	$(link)
 $O/unit/%: $O/obj/tests/sim/%.o $(libs)
 	$(link)
-build/fuzz/%: tests/fuzz/%.c $(lib_c) $(wildcard lib/*.h lib/observe/*.h) | build/include/jsmn.h
+build/fuzz/%: tests/fuzz/%.c $(lib_c) $(wildcard lib/*.h lib/observe/*.h tests/unit/twin.[ch]) | build/include/jsmn.h
 	$(call run,LD,$@) mkdir -p $@.corpus && $(CLANG) $(std) -g -O1 -fsanitize=fuzzer,address,undefined -o $@ $< $(lib_c)
 -include $(patsubst %.c,$O/obj/%.d,$(lib_c) lib/bash/nl.c $(bin_c) $(aid_c) $(unit_c) $(fake_c) $(sweep_c) $(storm_c) $(lin_c) $(bench_c))
 
@@ -195,7 +199,7 @@ coreutils-suite: bin
 json-diff: aid
 	@node tests/fuzz/json_diff.js $O/aid/jsonck $(COUNT) $(SEED)
 fuzz: $(fuzz_c:tests/%.c=build/%)
-	@for f in $^; do $$f -max_total_time=$(FUZZ_TIME) -verbosity=0 -artifact_prefix=$$f- $$f.corpus $$(case $$f in *json*) echo tests/fuzz/json;; *expr*) echo tests/fuzz/expr;; esac) || exit; done
+	@for f in $^; do $$f -max_total_time=$(FUZZ_TIME) -verbosity=0 -artifact_prefix=$$f- $$f.corpus $$(case $$f in *json*) echo tests/fuzz/json;; *expr*) echo tests/fuzz/expr;; *fact*) echo tests/fuzz/fact;; esac) || exit; done
 
 # Lint: a stamp per file, so that only what changed is read again.  Silent when all is well.
 lint_c := $(wildcard bin/*.c lib/*.c lib/observe/*.c tests/*/*.c examples/*.c) $(if $(bash_h),lib/bash/nl.c)

@@ -5,17 +5,22 @@
  * Lines of one kind have one shape: the same keys in the same order, and between
  * the values the same bytes.  A shape is learned from a line that nl_fact_read
  * took, and says where values begin and of what type they are; a line that fits
- * it needs no parser, only a check of each value.  A miss tries the other shapes,
- * then nl_fact_read.  Same result and same fact as nl_fact_read for every input.
+ * needs no parser, only a check of each value.  What fits none goes to
+ * nl_fact_read.  Same result and same fact as nl_fact_read for every input.
  */
 #ifndef NL_SHAPE_H
 #define NL_SHAPE_H
 
 #include "observe/fact.h"
 
-struct nl_shapes;                       /* most recently used first, at most 32 */
+/* So many bytes behind text[n] must be readable; what they are makes no difference. */
+#define NL_SHAPE_PAD 64
+
+struct nl_shapes;
 struct nl_shapes *nl_shapes_new(void);  /* NULL: no memory */
 void nl_shapes_free(struct nl_shapes *);
 enum nl_line nl_shapes_read(struct nl_shapes *, struct nl_fact *, const char *text, size_t n, char room[NL_FACT_MAX]);
+/* Of the lines read, those that needed nl_fact_read. */
+uint64_t nl_shapes_missed(const struct nl_shapes *);
 
 #endif

@@ -1,0 +1,1 @@
+{"nl":1,"time":"2026-11-23T07:16:00.000123Z","event":"nl.control.command","sev":9,"policy":"ctl","kind":"control","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","span_id":"0000000000000290","run":"9f3c000000000290","seq":0,"pid":4700,"depth":0,"mono_us":81300000000,"op":"set","target":"breaker/db.failures","old":"5","new":"10","by":"uid:0","ok":true,"gen":4}
