@@ -8,6 +8,7 @@
  */
 #include "branch.h"
 
+#include "cell.h"
 #include "event.h"
 #include "mut.h"
 #include "sink.h"
@@ -36,78 +37,62 @@ void nl_reports_free(struct nl_run *run, struct nl_report *r, unsigned n)
 		run->os->syscall(SYS_munmap, (long)r, (long)(n * sizeof *r), 0, 0, 0, 0);
 }
 
-/* A branch's own ends are all that it may hold: a pipe of a brother would not
- * end while we live. */
-static void close_theirs(const struct nl_branch *b)
-{
-	const struct nl_os *os = b->run->os;
-	for (unsigned i = 0; i < b->n; i++) {
-		const struct nl_pump *p = &b->all[i].pump;
-		if (p->in >= 0)
-			os->close(p->in);
-		for (int k = 0; k < 2; k++)
-			if (p->out[k].fd >= 0)
-				os->close(p->out[k].fd);
-	}
-}
-
-/* A new run in the log, behind the call that has forked it. */
+/* A new run in the log, behind the call that has started it. */
 static void renew_ids(struct nl_run *run, struct nl_ids *ids, const struct nl_req *q)
 {
 	if (!run->ids)
 		return;
-	*ids = *run->ids;
 	ids->rnd = nl_seed(run);
 	ids->run = nl_random(&ids->rnd);
 	ids->parent = q->span, ids->depth = q->depth, ids->seq = 0;
 	run->ids = ids;
 }
 
-/* The branch, in its own process.  Everything that is ours alone is copied; it
- * returns an exit status that only somebody who has lost the report looks at. */
+/* The branch, in its own process, perhaps in our memory: all that it changes is
+ * in its cell.  Returns an exit status that only somebody who has lost the
+ * report looks at. */
 static int body(void *arg)
 {
-	const struct nl_branch *b = arg;
-	const struct nl_os *os = b->run->os;
-	struct nl_run run = *b->run;
-	struct nl_signals signals = *run.signals;
+	struct nl_cell *c = arg;
+	struct nl_run *run = &c->run;
+	const struct nl_os *os = run->os;
 	struct nl_fd_tap std[2];
-	struct nl_ids ids;
 	char rest[2][NL_REST];
 
 	os->mask(~UINT64_C(0), NULL);           // musl's fork restores what it has failed to read.
 	os->prctl(PR_SET_PDEATHSIG, SIGTERM);
 	pid_t parent = (pid_t)os->syscall(SYS_getppid, 0, 0, 0, 0, 0, 0);
-	if (parent > 0 && parent != b->report->order.from)
+	if (parent > 0 && parent != c->report->order.from)
 		return NL_EX_FAIL;              // Nobody waits for it.
-	if (!run.terminal && !b->q.stop.shared)
+	if (!run->terminal && !c->q.stop.shared)
 		os->syscall(SYS_setpgid, 0, 0, 0, 0, 0, 0);     // What stops our group comes once, from us.
 	os->prctl(PR_SET_CHILD_SUBREAPER, 1);
-	close_theirs(b);
-	signals.fd = -1;
-	run.signals = &signals, run.pid = os->pid();
-	run.order = &b->report->order;
-	run.stop_sig = 0, run.told = 0, run.fired = NULL, run.killed = false, run.stopped_at = 0;
+	for (unsigned i = 0; i < c->shuts; i++)
+		os->close(c->shut[i]);
+	c->signals.fd = -1;
+	run->signals = &c->signals, run->pid = os->pid();
+	run->order = &c->report->order;
+	run->stop_sig = 0, run->told = 0, run->fired = NULL, run->killed = false, run->stopped_at = 0;
 	for (int i = 0; i < 2; i++) {
-		nl_fd_tap_init(&std[i], b->fd[i + 1], rest[i]);
-		std[i].error = b->fd[i + 1] == run.std[i].fd ? run.std[i].error : 0;
+		nl_fd_tap_init(&std[i], c->fd[i + 1], rest[i]);
+		std[i].error = c->error[i];
 	}
-	run.std = std;
-	renew_ids(&run, &ids, &b->q);
-	struct nl_svc *s = b->svc;
+	run->std = std;
+	renew_ids(run, &c->ids, &c->q);
+	struct nl_svc *s = c->svc;
 	do
 		nl_sink_anew(s->sink);
 	while ((s = s->inner));
-	bool speaks = run.ids && b->svc->layer->opts;   // A plain command's supervisor has nothing to say.
+	bool speaks = run->ids && c->svc->layer->opts;  // A plain command's supervisor has nothing to say.
 	if (speaks)
-		nl_run_started(&run, b->svc);
+		nl_run_started(run, c->svc);
 	struct nl_outcome o = { SIGTERM, NL_CANCELLED };
-	if (!run.order->given)                  // Else the race was decided before it began.
-		o = nl_do(b->svc, &run, b->q);
+	if (!run->order->given)                 // Else the race was decided before it began.
+		o = nl_do(c->svc, run, c->q);
 	if (speaks)
-		nl_run_ended(&run, b->svc, o.wstatus, nl_now(&run) - b->q.now);
-	struct nl_report *r = b->report;
-	r->outcome = o, r->fired = run.fired, r->killed = run.killed, r->stopped_at = run.stopped_at;
+		nl_run_ended(run, c->svc, o.wstatus, nl_now(run) - c->q.now);
+	struct nl_report *r = c->report;
+	r->outcome = o, r->fired = run->fired, r->killed = run->killed, r->stopped_at = run->stopped_at;
 	r->done = true;
 	return nl_code(o.wstatus);
 }
@@ -116,23 +101,32 @@ int nl_branch_start(struct nl_branch *b, int in, struct nl_tap *err)
 {
 	struct nl_run *run = b->run;
 	struct nl_tap *chain[2] = { b->q.io.tap[0], b->q.io.tap[1] };
+	int r = nl_cell_open(b);
+	if (r < 0)
+		return r;
 	b->fd[0] = in, b->fd[1] = run->std[0].fd, b->fd[2] = run->std[1].fd;
 	nl_hold_init(&b->out, chain[0]);
 	b->q.io.tap[0] = &b->out.tap, b->q.io.tap[1] = err;
 	b->pump.chunk = b->chunk;
-	int r = nl_pump_open(run, &b->pump, &b->q, b->fd);
+	r = nl_pump_open(run, &b->pump, &b->q, b->fd);
 	if (r < 0)
 		return r;
 	b->q.io = (struct nl_io){ .in = b->fd[0] };
 	b->q.idle = NULL;               // We see what it writes; it does not.
+	if (b->shares)
+		b->report = &b->cell->own;
 	memset(b->report, 0, sizeof *b->report);
 	b->report->order.from = run->pid;
 	b->told = 0, b->kill_at = NL_NEVER;
-	pid_t pid = run->os->branch(body, b);
+	nl_cell_fill(b);
+	pid_t pid = run->os->branch(body, b->cell, b->cell->stack);
 	run->os->mask(~UINT64_C(0), NULL);      // See body().
 	nl_pump_started(run, &b->pump);
-	if (pid < 0)
+	if (pid < 0) {
 		nl_pump_close(run, &b->pump);
+		nl_cell_close(b, true);
+		b->report = b->shares ? NULL : b->report;
+	}
 	b->pid = pid < 0 ? 0 : pid;
 	return pid < 0 ? (int)pid : 0;
 }
@@ -175,10 +169,12 @@ void nl_branch_order(struct nl_branch *b, struct nl_limit limit, enum nl_why why
 
 struct nl_outcome nl_branch_ended(struct nl_branch *b, int ws)
 {
-	const struct nl_report *r = b->report;
+	struct nl_report *r = b->report;
 	b->pid = 0;
-	if (r->done)
+	if (r->done) {
+		r->fired = nl_cell_ours(b, r->fired);
 		return r->outcome;
+	}
 	b->remains = true;
 	return (struct nl_outcome){ ws, NL_RAN };
 }
@@ -228,4 +224,5 @@ void nl_branch_close(struct nl_branch *b)
 {
 	nl_pump_close(b->run, &b->pump);
 	nl_spool_close(b->run, &b->out.spool);
+	nl_cell_close(b, !b->report || b->report->done);
 }

@@ -28,7 +28,9 @@ struct nl_branch {
 	struct nl_run *run;
 	struct nl_svc *svc;
 	struct nl_req q;                /* what it is to do; streams are filled in by nl_branch_start */
-	struct nl_report *report;
+	bool shares;                    /* it runs in our memory */
+	struct nl_cell *cell;           /* cell.h: what it begins with; NULL before */
+	struct nl_report *report;       /* in its cell, once it was started, or in memory that is shared */
 	struct nl_pump pump;            /* its streams, our ends */
 	struct nl_hold out;             /* its stdout, until that is wanted */
 	const struct nl_branch *all;    /* it and its brothers: n */
@@ -50,7 +52,7 @@ struct nl_branch {
 struct nl_report *nl_reports_new(struct nl_run *, unsigned n);
 void nl_reports_free(struct nl_run *, struct nl_report *, unsigned n);
 
-/* Starts it with in as stdin (or b->q.io.feed), its stdout into b->out, its
+/* Starts it, shares and report being set, with in as stdin (or b->q.io.feed), its stdout into b->out, its
  * stderr into tap (NULL: ours).  0, -errno. */
 int nl_branch_start(struct nl_branch *, int in, struct nl_tap *err);
 

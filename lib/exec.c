@@ -309,6 +309,12 @@ static int exec_init(struct nl_svc *svc, char ***argv, struct nl_err *err)
 	return 0;
 }
 
+static size_t exec_light(const struct nl_svc *svc)
+{
+	const struct exec *x = (const struct exec *)svc;
+	return x->more ? 0 : sizeof *x + (x->room + OURS + 1) * sizeof(char *);
+}
+
 static void exec_free(struct nl_svc *svc)
 {
 	struct exec *x = (struct exec *)svc;
@@ -319,6 +325,7 @@ static void exec_free(struct nl_svc *svc)
 const struct nl_layer nl_exec = {
 	.name = "exec",
 	.size = sizeof(struct exec),
+	.light = exec_light,
 	.init = exec_init,
 	.call = exec_call,
 	.free = exec_free,

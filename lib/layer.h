@@ -105,6 +105,10 @@ struct nl_layer {
 	 * operands; the memory is the instance's.  NULL without an err: it runs nothing. */
 	char **(*expand)(struct nl_svc *, char **command, struct nl_err *);
 	size_t size;                    /* of the instance */
+	/* Bytes of an instance whose calls allocate nothing and change nothing but the
+	 * instance itself: a copy can run in a process that shares our memory.  0, or
+	 * no such function: they cannot. */
+	size_t (*light)(const struct nl_svc *);
 	/* Takes the operands off *argv and checks options against each other. */
 	int (*init)(struct nl_svc *, char ***argv, struct nl_err *);
 	nl_call *call;

@@ -75,6 +75,7 @@ enum {
 	MUT_LOSER_COUNTS,               /* a breaker counts an arm that lost as a failure */
 	MUT_LOST_UNMEASURED,            /* the delay of a hedge shrinks because hedges cut slow calls out */
 	MUT_LOSER_DELIVERED,            /* the output of an arm that lost is delivered */
+	MUT_SHARES_COUNT,               /* a branch in our memory counts its events as ours */
 	MUT_KILLS_STRANGERS,            /* a stop kills children of the program that embeds us */
 	MUT_EATS_SIGCHLD,               /* that program is not told of a child that ended meanwhile */
 	MUT_LATE_IS_FINE,               /* a function that returns behind its deadline has not timed out */

@@ -2,18 +2,21 @@
 /*
  * os.c - the kernel, as struct nl_os.
  *
- * System calls are made raw where the C library would add its own: sigaction
- * and sigprocmask keep signals 32 to 34 for themselves, and the first
- * clock_gettime through the vDSO costs a short-lived process 10 us.
+ * System calls are made raw: the C library would add its own (sigaction and
+ * sigprocmask keep signals 32 to 34 for themselves, the first clock_gettime
+ * through the vDSO costs a short-lived process 10 us), and errno is not ours
+ * alone where a branch shares our memory.
  */
 #include "os.h"
 
 #include "mut.h"
+#include "raw.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -27,42 +30,56 @@
 /* The kernel's struct sigaction: not the C library's. */
 struct action { void (*handler)(int); unsigned long flags; void (*restorer)(void); uint64_t mask; };
 
+#define RAW6(nr, a, b, c, d, e, f, ...) nl_raw(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+#define RAW(...) RAW6(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
+
+/* Calls with a file offset, which the C library passes in two halves where it has to. */
+#if NL_RAW
+#define WIDE(call, ...) RAW(__VA_ARGS__)
+#else
+#define WIDE(call, ...) ret(call)
 static long ret(long r)
 {
 	return r < 0 ? -errno : r;
 }
+#endif
 
 static nl_time os_clock(int id)
 {
 	struct timespec ts = { 0 };
-	if (syscall(SYS_clock_gettime, id, &ts) < 0)
+	if (RAW(SYS_clock_gettime, id, &ts) < 0)
 		clock_gettime(id, &ts);         // Through the vDSO: a seccomp filter is not asked.
 	return ts.tv_sec * NL_SEC + ts.tv_nsec;
 }
 
 static int os_random(void *buf, size_t n)
 {
-	return syscall(SYS_getrandom, buf, n, 0) == (long)n ? 0 : -EIO;
+	return RAW(SYS_getrandom, buf, n, 0) == (long)n ? 0 : -EIO;
 }
 
-/* We have one thread, and musl keeps its number: no system call. */
+/* Asked each time: what the C library keeps is that of whose memory it is. */
 static pid_t os_pid(void)
 {
-	return gettid();
+	return (pid_t)RAW(SYS_getpid);
 }
 
 static int os_mask(uint64_t set, uint64_t *old)
 {
-	return (int)ret(syscall(SYS_rt_sigprocmask, SIG_SETMASK, &set, old, sizeof set));
+	return (int)RAW(SYS_rt_sigprocmask, SIG_SETMASK, &set, old, sizeof set);
 }
 
 static int os_action(int sig, int act, int *old)
 {
 	struct action new = { .handler = act == NL_SIG_IGN ? SIG_IGN : SIG_DFL }, was = { 0 };
-	long r = syscall(SYS_rt_sigaction, sig, act < 0 ? NULL : &new, &was, sizeof was.mask);
+	long r = RAW(SYS_rt_sigaction, sig, act < 0 ? NULL : &new, &was, sizeof was.mask);
 	if (r == 0 && old)
 		*old = was.handler == SIG_IGN ? NL_SIG_IGN : was.handler == SIG_DFL ? NL_SIG_DFL : NL_SIG_OTHER;
-	return (int)ret(r);
+	return (int)r;
+}
+
+static int os_prctl(int op, unsigned long arg)
+{
+	return (int)RAW(SYS_prctl, op, arg);
 }
 
 /* execvp without its shell: a file that the kernel cannot run is an error. */
@@ -82,11 +99,11 @@ __attribute__((noinline)) static int search(const struct nl_spawn *s)
 			if (n > 0)
 				path[n++] = '/';
 			memcpy(path + n, file, len + 1);
-			execve(path, s->argv, s->envp);
-			if (errno == EACCES)
+			int r = (int)-RAW(SYS_execve, path, s->argv, s->envp);
+			if (r == EACCES)
 				err = EACCES;   // Found, but it may be found again.
-			else if (errno != ENOENT && errno != ENOTDIR && errno != ENAMETOOLONG && errno != ESTALE)
-				return errno;
+			else if (r != ENOENT && r != ENOTDIR && r != ENAMETOOLONG && r != ESTALE)
+				return r;
 		}
 		dir += strcspn(dir, ":");
 		if (*dir == '\0')
@@ -108,16 +125,19 @@ static void set_dispositions(const struct nl_spawn *s)
 static int become(struct nl_spawn *s)
 {
 	if (s->deathsig && !s->replace && !MUTANT(NO_DEATHSIG))
-		prctl(PR_SET_PDEATHSIG, s->deathsig);   // Best effort: refused only by seccomp.
-	if (!s->replace && getppid() != s->parent && !MUTANT(ANY_PARENT))
+		os_prctl(PR_SET_PDEATHSIG, (unsigned long)s->deathsig);  // Best effort: refused only by seccomp.
+	if (!s->replace && RAW(SYS_getppid) != s->parent && !MUTANT(ANY_PARENT))
 		return ESRCH;                           // We died before the line above.
-	if (s->group && setpgid(0, 0) != 0)
+	if (s->group && RAW(SYS_setpgid, 0, 0) != 0)
 		s->group = false;
 	for (int i = 0; i < 3; i++) {
+		long e = 0;
 		if (s->fd[i] < 0)
-			close(i);
-		else if (s->fd[i] != i && dup2(s->fd[i], i) < 0)
-			return errno;
+			RAW(SYS_close, i);
+		else if (s->fd[i] != i)
+			e = RAW(SYS_dup3, s->fd[i], i, 0);
+		if (e < 0)
+			return (int)-e;
 	}
 	if (s->dfl | s->ign)
 		set_dispositions(s);
@@ -126,15 +146,14 @@ static int become(struct nl_spawn *s)
 		return -r;
 	if (!strchr(s->argv[0], '/'))
 		return search(s);
-	execve(s->argv[0], s->argv, s->envp);
-	return errno;
+	return (int)-RAW(SYS_execve, s->argv[0], s->argv, s->envp);
 }
 
 static pid_t os_spawn(struct nl_spawn *s)
 {
 	s->error = 0;
 	if (s->replace) {
-		prctl(PR_SET_CHILD_SUBREAPER, 0);       // It would be the command's.
+		os_prctl(PR_SET_CHILD_SUBREAPER, 0);    // It would be the command's.
 		return -become(s);
 	}
 	pid_t pid = vfork();
@@ -145,8 +164,19 @@ static pid_t os_spawn(struct nl_spawn *s)
 	return pid < 0 ? -errno : pid;
 }
 
-static pid_t os_branch(int (*body)(void *), void *arg)
+/* Tools that follow memory (sanitizers, valgrind over a debug build) follow a fork. */
+#if NL_RAW && defined __OPTIMIZE__ && !defined __SANITIZE_ADDRESS__
+#define SHARES 1
+#else
+#define SHARES 0
+#endif
+
+static pid_t os_branch(int (*body)(void *), void *arg, void *stack)
 {
+	if (SHARES && stack) {
+		pid_t pid = clone(body, stack, CLONE_VM | SIGCHLD, arg);
+		return pid < 0 ? -errno : pid;
+	}
 	pid_t pid = fork();
 	if (pid == 0)
 		_exit(body(arg));
@@ -155,14 +185,14 @@ static pid_t os_branch(int (*body)(void *), void *arg)
 
 static pid_t os_wait(pid_t pid, int *ws, int options)
 {
-	return (pid_t)ret(syscall(SYS_wait4, pid, ws, options, NULL));
+	return (pid_t)RAW(SYS_wait4, pid, ws, options);
 }
 
 static int os_peek(pid_t pid)
 {
 	siginfo_t si = { 0 };
-	long r = syscall(SYS_waitid, P_PID, pid, &si, WEXITED | WNOWAIT | WNOHANG, NULL);
-	return r < 0 ? -errno : si.si_pid == pid;
+	long r = RAW(SYS_waitid, P_PID, pid, &si, WEXITED | WNOWAIT | WNOHANG);
+	return r < 0 ? (int)r : si.si_pid == pid;
 }
 
 static struct timespec spec(nl_time span)
@@ -174,58 +204,53 @@ static struct timespec spec(nl_time span)
 static int os_sigwait(uint64_t set, siginfo_t *si, nl_time span)
 {
 	struct timespec ts = spec(span);
-	return (int)ret(syscall(SYS_rt_sigtimedwait, &set, si, span == NL_NEVER ? NULL : &ts, sizeof set));
+	return (int)RAW(SYS_rt_sigtimedwait, &set, si, span == NL_NEVER ? NULL : &ts, sizeof set);
 }
 
 static int os_kill(pid_t pid, int sig)
 {
-	return (int)ret(syscall(SYS_kill, pid, sig));
-}
-
-static int os_prctl(int op, unsigned long arg)
-{
-	return (int)ret(prctl(op, arg, 0, 0, 0));
+	return (int)RAW(SYS_kill, pid, sig);
 }
 
 static int os_poll(struct pollfd *p, unsigned n, nl_time span)
 {
 	struct timespec ts = spec(span);
-	return (int)ret(syscall(SYS_ppoll, p, n, span == NL_NEVER ? NULL : &ts, NULL, sizeof(uint64_t)));
+	return (int)RAW(SYS_ppoll, p, n, span == NL_NEVER ? NULL : &ts, NULL, sizeof(uint64_t));
 }
 
 static int os_open(const char *path, int flags, int mode)
 {
-	return (int)ret(syscall(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC | O_NOCTTY | O_LARGEFILE, mode));
+	return (int)RAW(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC | O_NOCTTY | O_LARGEFILE, mode);
 }
 
 static int os_close(int fd)
 {
-	return (int)ret(close(fd));
+	return (int)RAW(SYS_close, fd);
 }
 
 static ssize_t os_read(int fd, void *buf, size_t n)
 {
-	return ret(read(fd, buf, n));
+	return RAW(SYS_read, fd, buf, n);
 }
 
 static ssize_t os_write(int fd, const void *buf, size_t n)
 {
-	return ret(write(fd, buf, n));
+	return RAW(SYS_write, fd, buf, n);
 }
 
 static ssize_t os_pread(int fd, void *buf, size_t n, off_t at)
 {
-	return ret(pread(fd, buf, n, at));
+	return WIDE(pread(fd, buf, n, at), SYS_pread64, fd, buf, n, at);
 }
 
 static ssize_t os_pwrite(int fd, const void *buf, size_t n, off_t at)
 {
-	return ret(pwrite(fd, buf, n, at));
+	return WIDE(pwrite(fd, buf, n, at), SYS_pwrite64, fd, buf, n, at);
 }
 
 static int os_fcntl(int fd, int op, long arg)
 {
-	return (int)ret(fcntl(fd, op, arg));
+	return (int)WIDE(fcntl(fd, op, arg), SYS_fcntl, fd, op, arg);
 }
 
 /* What os_lockwait's handler leaves: signals taken, and the timer that makes
@@ -240,7 +265,7 @@ void nl_os_spare(uint64_t set)
 static void set_timer(int timer, nl_time first, nl_time again)
 {
 	struct itimerspec it = { .it_value = { first / NL_SEC, first % NL_SEC }, .it_interval = { 0, again } };
-	syscall(SYS_timer_settime, timer, 0, &it, NULL);
+	RAW(SYS_timer_settime, timer, 0, &it);
 }
 
 /* A signal between the unblocking and the call that waits would be lost to it:
@@ -248,13 +273,11 @@ static void set_timer(int timer, nl_time first, nl_time again)
 static void on_wait_signal(int sig, siginfo_t *si, void *context)
 {
 	(void)context;
-	int saved = errno;
 	if (sig == SIGALRM && si->si_code == SI_TIMER && si->si_value.sival_ptr == &waiting)
 		waiting.timed_out = 1;
 	else
 		waiting.caught |= NL_SIGBIT(sig);
 	set_timer(waiting.timer, NL_MS, NL_MS);
-	errno = saved;
 }
 
 static bool ends_wait(int sig)
@@ -290,21 +313,21 @@ __attribute__((noinline)) static int os_lockwait(int fd, int type, int64_t byte,
 	struct sigaction old[NL_NSIG];
 	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM, .sigev_value = { .sival_ptr = &waiting } };
 	struct flock lk = { .l_type = (short)type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
-	uint64_t blocked;
-	int timer;
-	if (syscall(SYS_timer_create, CLOCK_MONOTONIC, &ev, &timer) < 0)
-		return errno == EAGAIN ? -ENOMEM : -errno;      // EAGAIN here is a limit of pending signals.
+	uint64_t blocked = ~UINT64_C(0);
+	int timer = 0;
+	long r = RAW(SYS_timer_create, CLOCK_MONOTONIC, &ev, &timer);
+	if (r < 0)
+		return r == -EAGAIN ? -ENOMEM : (int)r;         // EAGAIN here is a limit of pending signals.
 	waiting.caught = 0, waiting.timed_out = 0, waiting.timer = timer;
 	uint64_t set = catch_signals(old);
 	if (span != NL_NEVER)
 		set_timer(timer, span > 0 ? span : 1, NL_MS);
 	os_mask(~(set | ((NL_SIGBIT(SIGTSTP) | NL_SIGBIT(SIGTTIN) | NL_SIGBIT(SIGTTOU)) & ~waiting.spared)), &blocked);
-	long r;
 	do
-		r = ret(byte < 0 ? flock(fd, type == F_RDLCK ? LOCK_SH : LOCK_EX) : fcntl(fd, F_OFD_SETLKW, &lk));
+		r = byte < 0 ? RAW(SYS_flock, fd, type == F_RDLCK ? LOCK_SH : LOCK_EX) : os_fcntl(fd, F_OFD_SETLKW, (long)&lk);
 	while (r == -EINTR && !waiting.caught && !waiting.timed_out);
 	os_mask(blocked, NULL);
-	syscall(SYS_timer_delete, timer);
+	RAW(SYS_timer_delete, timer);
 	for (int sig = 1; sig <= NL_NSIG; sig++)
 		if (set & NL_SIGBIT(sig))
 			sigaction(sig, &old[sig - 1], NULL);
@@ -316,7 +339,7 @@ __attribute__((noinline)) static int os_lockwait(int fd, int type, int64_t byte,
 
 static long os_syscall(long nr, long a, long b, long c, long d, long e, long f)
 {
-	return ret(syscall(nr, a, b, c, d, e, f));
+	return nl_raw(nr, a, b, c, d, e, f);
 }
 
 const struct nl_os nl_os_linux = {
@@ -326,6 +349,7 @@ const struct nl_os nl_os_linux = {
 	.pid = os_pid,
 	.spawn = os_spawn,
 	.branch = os_branch,
+	.shares = SHARES,
 	.wait = os_wait,
 	.peek = os_peek,
 	.sigwait = os_sigwait,

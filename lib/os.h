@@ -41,9 +41,11 @@ struct nl_os {
 	double (*unit)(uint64_t *state);        /* nl_unit; an adversary in simulators */
 	pid_t (*pid)(void);
 	pid_t (*spawn)(struct nl_spawn *);      /* pid, also when exec failed; -errno without a child */
-	/* Runs body(arg) in a forked child, which exits with what it returns.  A
-	 * simulator runs it at once, on a clock of its own. */
-	pid_t (*branch)(int (*body)(void *), void *arg);
+	/* Runs body(arg) in a child, which exits with what it returns: in a copy of
+	 * our memory, or with a stack (its end) in our memory itself, if that can be
+	 * had, which costs half as much.  There it changes nothing but what it finds
+	 * through arg.  A simulator runs it at once, on a clock of its own. */
+	pid_t (*branch)(int (*body)(void *), void *arg, void *stack);
 	pid_t (*wait)(pid_t pid, int *ws, int options); /* pid -1: any; 0: none yet */
 	int (*peek)(pid_t pid);                 /* 1: ended and not reaped, 0: no, -errno */
 	int (*sigwait)(uint64_t set, siginfo_t *, nl_time span);  /* signal; -EAGAIN after span, NL_NEVER waits */
@@ -65,6 +67,7 @@ struct nl_os {
 	 * 0 locked; -EAGAIN after span; -EINTR a signal. */
 	int (*lockwait)(int fd, int type, int64_t byte, nl_time span);
 	long (*syscall)(long nr, long a, long b, long c, long d, long e, long f);  /* the rest; -errno */
+	bool shares;                            /* branch takes a stack */
 	bool (*ours)(pid_t child);      /* may this child of our process be killed?  NULL: all may, nobody else has any */
 };
 

@@ -5,6 +5,7 @@
  * heat.c decides, track.c does; this is the layer around them: its options, its
  * arms, its events and, where the delay is a quantile, its record.
  */
+#include "cell.h"
 #include "event.h"
 #include "mut.h"
 #include "opt.h"
@@ -74,15 +75,18 @@ static int prepare(const struct race *r, struct nl_track *c, char **chunks)
 		return nl_say(c->run, "stdin: %s", strerror(-e)), -1;
 	c->arm = calloc(c->heat.n, sizeof *c->arm);
 	*chunks = c->q.io.feed ? malloc((size_t)c->heat.n * NL_CHUNK) : NULL;
-	struct nl_report *reports = nl_reports_new(c->run, c->heat.n);
-	if (!c->arm || !reports || (c->q.io.feed && !*chunks)) {
-		nl_reports_free(c->run, reports, c->heat.n);
+	bool apart = false;             /* does any arm have a memory of its own? */
+	for (const struct nl_svc *s = branch; s; s = s->next)
+		apart |= !nl_cell_shares(c->run, s);
+	c->reports = apart ? nl_reports_new(c->run, c->heat.n) : NULL;
+	if (!c->arm || (apart && !c->reports) || (c->q.io.feed && !*chunks)) {
 		free(c->arm);
 		c->arm = NULL;                  // clear() has nothing to close.
 		return nl_say(c->run, "out of memory"), -1;
 	}
 	for (unsigned i = 0; i < c->heat.n; i++) {
-		c->arm[i] = (struct nl_branch){ .run = c->run, .svc = (struct nl_svc *)branch, .report = &reports[i], .all = c->arm,
+		c->arm[i] = (struct nl_branch){ .run = c->run, .svc = (struct nl_svc *)branch, .shares = nl_cell_shares(c->run, branch),
+		                                .report = apart ? &c->reports[i] : NULL, .all = c->arm,
 		                                .n = c->heat.n, .chunk = *chunks ? *chunks + (size_t)i * NL_CHUNK : NULL,
 		                                .out.spool = NL_SPOOL_NONE, .pump = NL_PUMP_NONE, .kill_at = NL_NEVER };
 		branch = branch->next ? branch->next : r->svc.inner;
@@ -94,8 +98,7 @@ static void clear(struct nl_track *c, char *chunks)
 {
 	for (unsigned i = 0; c->arm && i < c->heat.n; i++)
 		nl_branch_close(&c->arm[i]);
-	if (c->arm)
-		nl_reports_free(c->run, c->arm[0].report, c->heat.n);
+	nl_reports_free(c->run, c->reports, c->heat.n);
 	if (c->q.io.feed)
 		c->q.io.feed->shared = false;
 	nl_stdin_close(c->run, &c->in);

@@ -137,6 +137,12 @@ static struct nl_outcome own_status(const struct timeout *t, const struct nl_run
 	return (struct nl_outcome){ t->preserve ? o.wstatus : NL_EXIT(NL_EX_TIMEOUT), NL_RAN };
 }
 
+static size_t timeout_light(const struct nl_svc *svc)
+{
+	const struct timeout *t = (const struct timeout *)svc;
+	return svc->name || t->left || t->idle.given || t->on_timeout ? 0 : sizeof *t;
+}
+
 static struct nl_outcome timeout_call(struct nl_svc *svc, struct nl_run *run, struct nl_req q)
 {
 	struct timeout live, *t = (struct timeout *)svc;
@@ -187,6 +193,7 @@ const struct nl_layer nl_timeout = {
 	.gnu = "fkpsv",
 	.opts = options,
 	.size = sizeof(struct timeout),
+	.light = timeout_light,
 	.init = timeout_init,
 	.call = timeout_call,
 };

@@ -447,7 +447,7 @@ struct nl_outcome nl_track_settle(struct nl_track *c)
 	for (unsigned i = 0; i < c->heat.n; i++) {
 		const struct nl_arm *a = &c->heat.arm[i];
 		const struct nl_report *r = c->arm[i].report;
-		if (a->state != NL_ARM_OVER)
+		if (a->state != NL_ARM_OVER || !r)
 			continue;
 		nl_time at = a->lost ? a->ended_at : r->stopped_at;
 		stopped_at = at > stopped_at ? at : stopped_at;

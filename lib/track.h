@@ -23,6 +23,7 @@ struct nl_track {
 	struct nl_stdin in;
 	struct nl_heat heat;
 	struct nl_branch *arm;          /* heat.n of them */
+	struct nl_report *reports;      /* of those with a memory of their own, or NULL */
 
 	struct nl_heat_step step;       /* the last one: who has won */
 	bool decided;

@@ -77,6 +77,7 @@ table() {
 	LATE_REAP           bats race.bats 'one that does not for the grace'
 	LOSER_COUNTS        bats race.bats 'breaker counts nothing'
 	LOSER_DELIVERED     bats race.bats 'its output alone is written'
+	SHARES_COUNT        bats race.bats 'counts its own events'
 	LOST_UNMEASURED     bats race.bats 'as long as so many of the earlier calls'
 	LAST_SPEAKS         bats fallback.bats 'status is that of the first that ran'
 	KILLS_STRANGERS     bats embed.bats 'no child of the program'

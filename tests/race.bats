@@ -69,6 +69,11 @@ all_gone() {
 	[ "$(sort -u out)" = line ]
 }
 
+@test "A branch with a policy is a run of its own in the log, and counts its own events" {
+	run -0 nl-race --quorum 2 '[' nl-timeout 5 true ']' '[' nl-timeout 5 nl-timeout 6 true ']'
+	[ "$(jq -rs 'group_by(.run) | map(length == (map(select(.event == "nl.run.ended"))[0].events)) | @csv' "$NL_EVENTS")" = true,true,true ]
+}
+
 @test "That a loser dies of our signal does not change the winner's status" {
 	for s in TERM KILL INT; do
 		run -0 nl-race -s $s '[' sleep 60 ']' '[' true ']'

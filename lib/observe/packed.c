@@ -71,7 +71,7 @@ int nl_packed_start(struct nl_intake *in, struct nl_source *s, struct nl_err *er
 	s->skip = s->offset, s->offset = 0;
 	os->syscall(SYS_lseek, s->fd, 0, 0, 0, 0, 0);
 	struct job job = { in, s->packed, s->fd, data[1], done[1] };
-	r = r < 0 ? r : os->branch(body, &job);
+	r = r < 0 ? r : os->branch(body, &job, NULL);
 	if (data[1] >= 0)
 		os->close(data[1]);
 	if (done[1] >= 0)

@@ -58,7 +58,7 @@ static const struct line {
 };
 
 #define KINDS(X) \
-	X(int, random, (void *b, size_t n), (b, n)) X(pid_t, branch, (int (*b)(void *), void *a), (b, a)) X(pid_t, spawn, (struct nl_spawn *s), (s)) \
+	X(int, random, (void *b, size_t n), (b, n)) X(pid_t, branch, (int (*b)(void *), void *a, void *s), (b, a, s)) X(pid_t, spawn, (struct nl_spawn *s), (s)) \
 	X(pid_t, wait, (pid_t p, int *ws, int o), (p, ws, o)) X(int, peek, (pid_t p), (p)) \
 	X(int, sigwait, (uint64_t s, siginfo_t *i, nl_time t), (s, i, t)) X(int, mask, (uint64_t s, uint64_t *o), (s, o)) \
 	X(int, action, (int s, int a, int *o), (s, a, o)) X(int, kill, (pid_t p, int s), (p, s)) \

@@ -194,8 +194,9 @@ static void branch_entry(void)
 	leave(NL_EXIT(status & 0xff));
 }
 
-pid_t sim_branch(int (*body)(void *), void *arg)
+pid_t sim_branch(int (*body)(void *), void *arg, void *stack)
 {
+	(void)stack;
 	unsigned i = 1;
 	while (i < w.n && (procs[i].lives || procs[i].there))
 		i++;

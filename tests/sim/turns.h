@@ -55,7 +55,7 @@ pid_t sim_pid(void);
 pid_t sim_ppid(void);
 
 /* A process that runs body and exits with what that returns: its pid. */
-pid_t sim_branch(int (*body)(void *), void *arg);
+pid_t sim_branch(int (*body)(void *), void *arg, void *stack);
 
 /* Waits for signals of set, for one of n descriptors, or until a moment. */
 void sim_wait(uint64_t set, const struct pollfd *poll, unsigned n, nl_time until);
