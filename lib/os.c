@@ -60,7 +60,8 @@ static int os_random(void *buf, size_t n)
 /* Asked each time: what the C library keeps is that of whose memory it is. */
 static pid_t os_pid(void)
 {
-	return (pid_t)RAW(SYS_getpid);
+	long pid = RAW(SYS_getpid);
+	return (pid_t)(pid > 0 ? pid : RAW(SYS_gettid));        // We have one thread.
 }
 
 static int os_mask(uint64_t set, uint64_t *old)
