@@ -15,8 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROOM 256                        /* of the ring at first; the index has twice as many slots */
-#define PLACE (NL_RUNS_MAX * 2 - 1)     /* bits of a slot that are a place + 1; the others are of the hash */
+#define ROOM 256                        /* of the ring at first */
+#define SLOTS 15                        /* of a line of the index */
+#define NUMBER 0xfffffu                 /* bits of a slot that are of the run's number: four times NL_RUNS_MAX */
+#define USED (1u << 20)                 /* in every slot but those that never had a run; above it are bits of the hash */
 #define BITS 64                         /* seqs that have a bit */
 #define RANGES 1024                     /* of a run, most; */
 #define RANGES_ALL (1u << 18)           /* of all runs: beyond, the oldest holes of a run are closed */
@@ -42,17 +44,31 @@ struct beside {
 	struct nl_run_range *range;     /* ascending, apart; from BITS on */
 };
 
+/* Runs whose hash leads here, or did not find room in the line before: a cache
+ * line.  Slots of runs that have left are seen by their numbers, and used again. */
+struct line { uint32_t slot[SLOTS], spilled; };         /* spilled: the last that went on to the next line */
+
+struct name { char *s; uint32_t n, hash; };
+
 struct nl_runs {
-	struct run *ring;
-	uint32_t *index, room;          /* of the ring; it grows up to NL_RUNS_MAX, and only then has a head */
+	struct run *ring;               /* run number k is at k % room */
+	struct line *line;              /* of the index: as many as there are runs / 8 */
+	uint32_t room;                  /* grows up to NL_RUNS_MAX, and only then does a run leave */
 	uint64_t key;                   /* of the hash: names of runs are from strangers */
-	uint32_t head, n;               /* the oldest, and how many */
+	uint64_t next;                  /* number of the next run */
+	uint32_t n;
 	struct beside *beside;
 	uint32_t nbeside, beside_room, unused, ranges;  /* unused: first of those given back, linked by n */
-	char **name;
+	struct name *name;
 	uint32_t *name_index, names, name_slots;
 	struct nl_runs_sum gone;
 };
+
+static struct line *new_index(uint32_t room)
+{
+	struct line *line = aligned_alloc(sizeof *line, room / 8 * sizeof *line);
+	return line ? memset(line, 0, room / 8 * sizeof *line) : NULL;
+}
 
 struct nl_runs *nl_runs_new(void)
 {
@@ -62,8 +78,8 @@ struct nl_runs *nl_runs_new(void)
 	r->key = nl_hash_key();
 	r->room = ROOM;
 	r->ring = malloc(r->room * sizeof *r->ring);
-	r->index = calloc(2 * r->room, sizeof *r->index);
-	if (r->ring && r->index)
+	r->line = new_index(r->room);
+	if (r->ring && r->line)
 		return r;
 	nl_runs_free(r);
 	return NULL;
@@ -76,12 +92,12 @@ void nl_runs_free(struct nl_runs *r)
 	for (uint32_t i = 0; i < r->nbeside; i++)
 		free(r->beside[i].range);
 	for (uint32_t i = 0; i < r->names; i++)
-		free(r->name[i]);
+		free(r->name[i].s);
 	free(r->beside);
 	free(r->name);
 	free(r->name_index);
 	free(r->ring);
-	free(r->index);
+	free(r->line);
 	free(r);
 }
 
@@ -90,38 +106,53 @@ static uint64_t hash_of(const struct nl_runs *r, uint64_t id)
 	return nl_mix(nl_mix(r->key, id), 0);
 }
 
-static uint32_t slot_of(const struct nl_runs *r, uint64_t hash)
+void nl_runs_ahead(const struct nl_runs *r, uint64_t run)
 {
-	return (uint32_t)(hash >> 40) & (2 * r->room - 1);
+	__builtin_prefetch(&r->line[(hash_of(r, run) >> 32) & (r->room / 8 - 1)]);
 }
 
-static uint32_t next_to(const struct nl_runs *r, uint32_t slot)
+static uint32_t tag_of(uint64_t hash)
 {
-	return (slot + 1) & (2 * r->room - 1);
+	return (uint32_t)hash << 21 | USED;
 }
 
-/* Where the run is in the index, or the empty slot where it would be. */
-static uint32_t find(const struct nl_runs *r, uint64_t id, uint64_t hash)
+static bool is_here(const struct nl_runs *r, uint32_t slot)
 {
-	uint32_t at = slot_of(r, hash), tag = (uint32_t)hash & ~PLACE;
-	for (; r->index[at]; at = next_to(r, at))
-		if ((r->index[at] & ~PLACE) == tag && r->ring[(r->index[at] & PLACE) - 1].id == id)
-			break;
-	return at;
+	return slot && (((uint32_t)r->next - 1 - slot) & NUMBER) < r->n;
 }
 
-/* Those behind that could have been here move up, so that no search ends too early. */
-static void empty_slot(struct nl_runs *r, uint32_t hole)
+static struct run *run_at(const struct nl_runs *r, uint32_t slot)
 {
-	uint32_t mask = 2 * r->room - 1;
-	for (uint32_t at = next_to(r, hole); r->index[at]; at = next_to(r, at)) {
-		uint32_t home = slot_of(r, hash_of(r, r->ring[(r->index[at] & PLACE) - 1].id));
-		if (((at - home) & mask) < ((at - hole) & mask))
-			continue;
-		r->index[hole] = r->index[at];
-		hole = at;
+	uint64_t last = r->next - 1, number = last - (((uint32_t)last - slot) & NUMBER);
+	return &r->ring[number & (r->room - 1)];
+}
+
+static struct run *find(const struct nl_runs *r, uint64_t id, uint64_t hash)
+{
+	uint32_t tag = tag_of(hash);
+	for (uint64_t at = hash >> 32;; at++) {
+		const struct line *line = &r->line[at & (r->room / 8 - 1)];
+		for (unsigned i = 0; i < SLOTS; i++)
+			if ((line->slot[i] & ~NUMBER) == tag && is_here(r, line->slot[i]) && run_at(r, line->slot[i])->id == id)
+				return run_at(r, line->slot[i]);
+		if (!is_here(r, line->spilled))
+			return NULL;
 	}
-	r->index[hole] = 0;
+}
+
+/* Run number `number` into the index; there is room for twice as many. */
+static void enter(struct nl_runs *r, uint64_t hash, uint64_t number)
+{
+	uint32_t entry = ((uint32_t)number & NUMBER) | tag_of(hash);
+	for (uint64_t at = hash >> 32;; at++) {
+		struct line *line = &r->line[at & (r->room / 8 - 1)];
+		for (unsigned i = 0; i < SLOTS; i++)
+			if (!is_here(r, line->slot[i])) {
+				line->slot[i] = entry;
+				return;
+			}
+		line->spilled = entry;
+	}
 }
 
 static const struct beside none;
@@ -183,9 +214,8 @@ static struct beside *own_beside(struct nl_runs *r, struct run *run)
 
 static void evict(struct nl_runs *r)
 {
-	struct run *run = &r->ring[r->head];
+	struct run *run = &r->ring[(r->next - r->n) & (r->room - 1)];
 	sum_up(r, run, &r->gone);
-	empty_slot(r, find(r, run->id, hash_of(r, run->id)));
 	if (run->beside) {
 		struct beside *b = &r->beside[run->beside - 1];
 		r->ranges -= b->n;
@@ -193,41 +223,57 @@ static void evict(struct nl_runs *r)
 		*b = (struct beside){ .n = r->unused };
 		r->unused = run->beside;
 	}
-	r->head = (r->head + 1) % r->room, r->n--;
+	r->n--;
 }
 
 /* Twice as much room, or what there is stays. */
 static void grow(struct nl_runs *r)
 {
 	struct run *ring = realloc(r->ring, 2 * r->room * sizeof *ring);
+	struct line *line = ring ? new_index(2 * r->room) : NULL;
 	r->ring = ring ? ring : r->ring;
-	uint32_t *index = ring ? calloc(4 * r->room, sizeof *index) : NULL;
-	if (!index)
+	if (!line)
 		return;
-	free(r->index);
-	r->index = index, r->room *= 2;
-	for (uint32_t i = 0; i < r->n; i++) {
-		uint64_t hash = hash_of(r, ring[i].id);
-		index[find(r, ring[i].id, hash)] = ((uint32_t)hash & ~PLACE) | (i + 1);
-	}
+	free(r->line);
+	r->line = line, r->room *= 2;
+	for (uint32_t i = 0; i < r->n; i++)
+		enter(r, hash_of(r, ring[i].id), i);
 }
 
 /* The run, made when it is new. */
 static struct run *run_of(struct nl_runs *r, uint64_t id, int64_t time_us)
 {
 	uint64_t hash = hash_of(r, id);
-	uint32_t at = find(r, id, hash);
-	if (r->index[at])
-		return &r->ring[(r->index[at] & PLACE) - 1];
-	if (r->n == r->room && r->room < NL_RUNS_MAX && r->head == 0)
+	struct run *run = find(r, id, hash);
+	if (run)
+		return run;
+	if (r->n == r->room && r->room < NL_RUNS_MAX && r->next == r->n)
 		grow(r);
 	if (r->n == r->room)
 		evict(r);
-	at = find(r, id, hash);
-	uint32_t place = (r->head + r->n++) % r->room;
-	r->index[at] = ((uint32_t)hash & ~PLACE) | (place + 1);
-	r->ring[place] = (struct run){ .id = id, .first_us = time_us, .what_seq = 255 };
-	return &r->ring[place];
+	enter(r, hash, r->next);
+	run = &r->ring[r->next & (r->room - 1)];
+	r->next++, r->n++;
+	*run = (struct run){ .id = id, .first_us = time_us, .what_seq = 255 };
+	return run;
+}
+
+static int grow_names(struct nl_runs *r)
+{
+	uint32_t slots = r->name_slots ? 2 * r->name_slots : 64, *index = calloc(slots, sizeof *index);
+	struct name *name = realloc(r->name, slots / 2 * sizeof *name);
+	r->name = name ? name : r->name;
+	if (!index || !name)
+		return free(index), -1;
+	for (uint32_t i = 0; i < r->names; i++) {
+		uint32_t at = name[i].hash & (slots - 1);
+		while (index[at])
+			at = (at + 1) & (slots - 1);
+		index[at] = i + 1;
+	}
+	free(r->name_index);
+	r->name_index = index, r->name_slots = slots;
+	return 0;
 }
 
 /* The name's number, from 1; 0: none, or there are too many. */
@@ -236,29 +282,19 @@ static uint16_t name_of(struct nl_runs *r, struct nl_text t)
 	unsigned n = t.n < NAME_ROOM ? t.n : NAME_ROOM;
 	while (n < t.n && n > 0 && (t.s[n] & 0xc0) == 0x80)
 		n--;
-	if (2 * (r->names + 1) > r->name_slots) {
-		uint32_t slots = r->name_slots ? 2 * r->name_slots : 64, *index = calloc(slots, sizeof *index);
-		char **name = realloc(r->name, slots / 2 * sizeof *name);
-		r->name = name ? name : r->name;
-		if (!index || !name)
-			return free(index), 0;
-		for (uint32_t i = 0; i < r->names; i++) {
-			uint32_t at = (uint32_t)nl_text_hash(name[i], strlen(name[i]), r->key) & (slots - 1);
-			while (index[at])
-				at = (at + 1) & (slots - 1);
-			index[at] = i + 1;
-		}
-		free(r->name_index);
-		r->name_index = index, r->name_slots = slots;
-	}
-	uint32_t at = (uint32_t)nl_text_hash(t.s, n, r->key) & (r->name_slots - 1);
+	uint32_t hash = (uint32_t)nl_text_hash(t.s, n, r->key);
+	if (n == 0 || (2 * (r->names + 1) > r->name_slots && grow_names(r) < 0))
+		return 0;
+	uint32_t at = hash & (r->name_slots - 1);
 	for (; r->name_index[at]; at = (at + 1) & (r->name_slots - 1)) {
-		const char *have = r->name[r->name_index[at] - 1];
-		if (strlen(have) == n && memcmp(have, t.s, n) == 0)
+		const struct name *have = &r->name[r->name_index[at] - 1];
+		if (have->hash == hash && have->n == n && memcmp(have->s, t.s, n) == 0)
 			return (uint16_t)r->name_index[at];
 	}
-	if (n == 0 || r->names == NAMES || !(r->name[r->names] = strndup(t.s, n)))
-		return 0;
+	struct name new = { strndup(t.s, n), n, hash };
+	if (r->names == NAMES || !new.s)
+		return free(new.s), 0;
+	r->name[r->names] = new;
 	r->name_index[at] = ++r->names;
 	return (uint16_t)r->names;
 }
@@ -349,7 +385,7 @@ static void add_name(struct nl_runs *r, struct run *run, uint32_t seq, struct nl
 	if (run->what && seq > run->what_seq)
 		return;
 	uint16_t what = name_of(r, name);
-	if (run->what && seq == run->what_seq && (!what || strcmp(r->name[what - 1], r->name[run->what - 1]) >= 0))
+	if (run->what && seq == run->what_seq && (!what || strcmp(r->name[what - 1].s, r->name[run->what - 1].s) >= 0))
 		return;
 	run->what = what;
 	run->what_seq = (uint8_t)seq;
@@ -408,7 +444,7 @@ static const struct run **sorted(const struct nl_runs *r, int order(const void *
 	if (!all)
 		return NULL;
 	for (uint32_t i = 0; i < r->n; i++)
-		all[i] = &r->ring[(r->head + i) % r->room];
+		all[i] = &r->ring[(r->next - r->n + i) & (r->room - 1)];
 	qsort(all, r->n, sizeof *all, order);
 	return all;
 }
@@ -428,7 +464,7 @@ int nl_runs_each_trouble(const struct nl_runs *r, nl_run_told *told, void *arg)
 		struct nl_runs_sum sum = { 0 };
 		sum_up(r, run, &sum);
 		if (sum.open || sum.lost)
-			told(run->id, run->what ? r->name[run->what - 1] : "", run->first_us, last_of(run),
+			told(run->id, run->what ? r->name[run->what - 1].s : "", run->first_us, last_of(run),
 			     sum.open ? -1 : (int64_t)sum.lost, arg);
 	}
 	free(all);
@@ -463,7 +499,7 @@ int nl_runs_each(const struct nl_runs *r, nl_run_facts_told *told, void *arg)
 	int result = all ? 0 : -1;
 	for (uint32_t i = 0; i < r->n && result == 0; i++) {
 		const struct run *run = all[i];
-		const char *what = run->what ? r->name[run->what - 1] : "";
+		const char *what = run->what ? r->name[run->what - 1].s : "";
 		struct nl_run_facts f = {
 			.run = run->id, .first_us = run->first_us, .last_us = last_of(run), .events = run->events,
 			.dropped = beside_of(r, run)->dropped, .started = run->started,
@@ -505,6 +541,6 @@ struct nl_runs_sum nl_runs_sum(const struct nl_runs *r)
 {
 	struct nl_runs_sum sum = r->gone;
 	for (uint32_t i = 0; i < r->n; i++)
-		sum_up(r, &r->ring[(r->head + i) % r->room], &sum);
+		sum_up(r, &r->ring[(r->next - r->n + i) & (r->room - 1)], &sum);
 	return sum;
 }

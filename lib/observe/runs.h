@@ -20,6 +20,8 @@ struct nl_runs;
 struct nl_runs *nl_runs_new(void);      /* NULL: no memory */
 void nl_runs_free(struct nl_runs *);
 
+/* This run is asked for soon: its place in the table is on its way to the cache. */
+void nl_runs_ahead(const struct nl_runs *, uint64_t run);
 /* Notes the line.  False: it was read before, and counts nothing. */
 bool nl_runs_take(struct nl_runs *, const struct nl_fact *);
 /* Adds what b has read.  0, -1: no memory. */

@@ -102,16 +102,22 @@ static bool text_is(struct nl_text t, const char *s)
 	return strlen(s) == t.n && memcmp(s, t.s, t.n) == 0;
 }
 
+/* The slot of a series, or the empty one where it would be. */
+static uint64_t *slot_of(const struct nl_system *s, struct nl_text kind, struct nl_text policy, uint64_t *hash)
+{
+	*hash = nl_text_hash(policy.s, policy.n, nl_text_hash(kind.s, kind.n, s->key)) << 16;
+	unsigned at = (unsigned)(*hash >> 32) & (s->slots - 1);
+	for (; s->slot[at]; at = (at + 1) & (s->slots - 1))
+		if ((s->slot[at] & ~UINT64_C(0xffff)) == *hash && is_of(s->series[(s->slot[at] & 0xffff) - 1], kind, policy))
+			break;
+	return &s->slot[at];
+}
+
 struct series *nl_system_open_series(struct nl_system *s, struct nl_text kind, struct nl_text policy)
 {
-	kind = cut(kind), policy = cut(policy);
-	uint64_t hash = nl_text_hash(policy.s, policy.n, nl_text_hash(kind.s, kind.n, s->key)) << 16;
-	unsigned at = (unsigned)(hash >> 32) & (s->slots - 1);
-	for (; s->slot[at]; at = (at + 1) & (s->slots - 1)) {
-		struct series *have = s->series[(s->slot[at] & 0xffff) - 1];
-		if ((s->slot[at] & ~UINT64_C(0xffff)) == hash && is_of(have, kind, policy))
-			return have;
-	}
+	uint64_t hash, *slot = slot_of(s, kind = cut(kind), policy = cut(policy), &hash);
+	if (*slot)
+		return s->series[(*slot & 0xffff) - 1];
 	if (s->n == s->cfg.series || (text_is(kind, OVERFLOW_KIND) && text_is(policy, OVERFLOW)))
 		return open_overflow(s);
 	struct series *new = nl_series_new(kind, policy);
@@ -119,7 +125,7 @@ struct series *nl_system_open_series(struct nl_system *s, struct nl_text kind, s
 		return NULL;
 	sort_in(s, new);
 	s->series[s->n++] = new;
-	s->slot[at] = hash | s->n;
+	*slot = hash | s->n;
 	return new;
 }
 
@@ -153,6 +159,9 @@ static void count_call(struct nl_counts *n, const struct nl_fact *f)
 
 enum nl_line nl_system_take(struct nl_system *s, const struct nl_fact *f, int64_t real_us)
 {
+	uint64_t hash, *slot;
+	nl_runs_ahead(s->runs, f->run);
+	slot = slot_of(s, cut(f->kind), cut(f->policy), &hash);
 	if (!nl_runs_take(s->runs, f) && !MUTANT(READS_TWICE)) {
 		s->lines[NL_LINE_DUP]++;
 		return NL_LINE_DUP;
@@ -163,7 +172,7 @@ enum nl_line nl_system_take(struct nl_system *s, const struct nl_fact *f, int64_
 	if (f->told == NL_TOLD_RUN_STARTED || f->told == NL_TOLD_RUN_ENDED)
 		return line;
 	count_call(&s->calls, f);
-	struct series *series = nl_system_open_series(s, f->kind, f->policy);
+	struct series *series = *slot ? s->series[(*slot & 0xffff) - 1] : nl_system_open_series(s, f->kind, f->policy);
 	s->overflowed += series && series == s->overflow;
 	if (!series || nl_series_take(series, f, line == NL_LINE_OK && f->time_us >= 0 ? NL_IN_TIME : NL_OUT_OF_TIME) < 0)
 		s->starved = true;
