@@ -18,7 +18,7 @@ _nl() {
 		fi
 	done
 	[[ ${tool##*/} == nl-@(race|fallback|pipe) ]] && brackets=1
-	[[ ${tool##*/} == nl-@(timeout|breaker|bulkhead|run) ]] && operands=1
+	[[ ${tool##*/} == nl-@(timeout|breaker|bulkhead|run|sink) ]] && operands=1
 	last=$((${#w[@]} - 1))
 	for ((i = 1; i < last; i++)); do                # up to the command
 		word=${w[i]}
@@ -70,6 +70,12 @@ _nl() {
 			mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur")
 			return
 		fi
+		if [[ ${tool##*/} == nl-sink ]]; then
+			compopt -o nospace -o filenames
+			[[ $word == *:* ]] || line=$("$tool" --complete | grep -v -e ^- | cut -f1)
+			mapfile -t COMPREPLY < <(compgen -W "$line" -- "$cur"; compgen -f -- "${cur#:}")
+			return
+		fi
 		mapfile -t COMPREPLY < <(compgen -W "$(nl-ctl list --names "${tool##*nl-}" 2>/dev/null)" -- "$cur")
 	elif declare -F _command_offset >/dev/null; then
 		_command_offset "${at[i]}"
@@ -79,7 +85,7 @@ _nl() {
 		compopt -o default
 	fi
 }
-complete -F _nl nl-retry nl-timeout nl-breaker nl-bulkhead nl-race nl-fallback nl-pipe nl-run
+complete -F _nl nl-retry nl-timeout nl-breaker nl-bulkhead nl-race nl-fallback nl-pipe nl-run nl-sink
 
 # nl-ctl: a command, then policies, kinds or keys of policies.
 _nl_ctl() {

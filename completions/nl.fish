@@ -7,7 +7,7 @@ function __nl_complete
     set -l cur (commandline -ct)
     set -l tool $words[1]
     set -l operands 0
-    string match -qr 'nl-(timeout|breaker|bulkhead|run)$' -- $tool; and set operands 1
+    string match -qr 'nl-(timeout|breaker|bulkhead|run|sink)$' -- $tool; and set operands 1
     set -l options 1
     set -l table ($tool --complete 2>/dev/null)
     set -l wants # the option that waits for its argument
@@ -61,6 +61,9 @@ function __nl_complete
         string replace -r -- '^(\S+?)=?\t[^\t]*\t' '$1\t' $table
     else if test $operands = 0
         complete -C "$cur"
+    else if string match -qr 'nl-sink$' -- $tool
+        string match -v -- '-*' $table | string replace -r -- '^(\S+)\t[^\t]*\t' '$1\t'
+        __fish_complete_path (string replace -r -- '^(fifo|unix|stream|log):' '' $cur)
     else if string match -qr 'nl-run$' -- $tool
         $tool --list 2>/dev/null | string replace -r '\t.*' ''
         string match -v -- '-*' $table
@@ -153,4 +156,4 @@ function __nl_observe
 end
 complete -c nl-observe -f -a '(__nl_observe)'
 complete -c nl-ctl -f -a '(__nl_ctl)'
-complete -c nl-retry -c nl-timeout -c nl-breaker -c nl-bulkhead -c nl-race -c nl-fallback -c nl-pipe -c nl-run -f -a '(__nl_complete)'
+complete -c nl-retry -c nl-timeout -c nl-breaker -c nl-bulkhead -c nl-race -c nl-fallback -c nl-pipe -c nl-run -c nl-sink -f -a '(__nl_complete)'

@@ -86,6 +86,8 @@ enum {
 	MUT_MERGE_BY_MOST,              /* of two distributions the taller bucket counts, not their sum */
 	MUT_READS_TWICE,                /* a line that is read twice counts twice */
 	MUT_READER_FOR_EVER,            /* a reader of events that died is not looked for again */
+	MUT_LOST_UNTOLD,                /* a subscriber is not told that it has lost lines */
+	MUT_GIVES_TWICE,                /* a place that is full has the others given the same line again */
 };
 
 #endif

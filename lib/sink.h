@@ -4,7 +4,7 @@
  *
  * A sink is a tree of + (both) and | (the second takes what the first could not)
  * over places.  Tools emit into it and wait for nobody; nl-sink delivers into it
- * (deliver.h).  One grammar for both: sinkspec.c.
+ * (sinkrun.h).  One grammar for both: sinkspec.c.
  */
 #ifndef NL_SINK_H
 #define NL_SINK_H
@@ -30,7 +30,7 @@ struct nl_sink {
 	int64_t hour;                   /* of the open segment */
 	unsigned sent, dropped;
 	bool complained;
-	struct nl_outlet *outlet;       /* deliver.h: nl-sink's, else NULL */
+	struct nl_outlet *outlet;       /* sinkrun.h: nl-sink's, else NULL */
 	struct nl_sink *a, *b;
 };
 

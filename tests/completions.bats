@@ -132,6 +132,9 @@ table() {
 		'nl-fallback --str' --stream \
 		'nl-fallback nlpro' nlprobe \
 		'nl-pipe --no' --no-pipefail \
+		'nl-sink --' "$(long_options nl-sink)" \
+		'nl-sink --wait=1s me' memory: \
+		'nl-sink lo' 'log log:syslog' \
 		'nl-pipe nlpro' nlprobe \
 		'nl-breaker --semantics r' resilience4j \
 		'nl-bulkhead --release ' 'command tree' \

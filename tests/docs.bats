@@ -64,7 +64,7 @@ readme_block() {
 }
 
 @test "Each option is in the page, in --help and in --complete, with the same argument" {
-	for tool in nl-retry nl-timeout nl-breaker nl-bulkhead nl-race nl-fallback nl-pipe nl-run nl-ctl nl-observe; do
+	for tool in nl-retry nl-timeout nl-breaker nl-bulkhead nl-race nl-fallback nl-pipe nl-run nl-ctl nl-observe nl-sink; do
 		awk '/^\.It Fl/ { gsub(/,/, ""); arg = ""
 			for (i = 2; i <= NF; i++) if ($i == "Ar") arg = $(i + 1)
 			for (i = 2; i <= NF; i++) if ($i == "Fl") print "-" $(i + 1) "\t" arg }' "$root/man/$tool.1" | sort >page
@@ -127,7 +127,7 @@ readme_block() {
 }
 
 @test "SYNOPSIS is the usage line of --help" {
-	for tool in nl-retry nl-timeout nl-breaker nl-bulkhead nl-race nl-fallback nl-pipe nl-run nl-ctl nl-observe; do
+	for tool in nl-retry nl-timeout nl-breaker nl-bulkhead nl-race nl-fallback nl-pipe nl-run nl-ctl nl-observe nl-sink; do
 		mandoc -Tascii -O width=1000 "$root/man/$tool.1" | sed 's,.\x08,,g' | awk '/^SYNOPSIS/ { on = 1; next } /^[A-Z]/ { on = 0 } on' |
 			sed 's/^ *//; /^$/d' | tr -s ' \t' ' ' | grep -v -e '--left$' -e '--simulate$' -e '--list$' >page
 		"$tool" --help | sed -n '1s/^Usage: //p; 2,${/^[^ ]/q; s/^ *\( .*\)/\1/p;}' | tr -d '\n' | sed 's/$/\n/' >help
@@ -217,6 +217,7 @@ readme_block() {
 @test "Examples of nl-ctl(1) print what they say" { as_reader && examples displays man/nl-ctl.1; }
 @test "Examples of nl-state(5) print what they say" { as_reader && examples displays man/nl-state.5; }
 @test "Examples of ninelives(7) print what they say" { as_reader && examples displays man/ninelives.7; }
+@test "Examples of nl-sink(1) print what they say" { as_reader && examples displays man/nl-sink.1; }
 @test "Examples of nl-events(5) print what they say" { as_reader && examples displays man/nl-events.5; }
 @test "Examples of README print what they say" {
 	ln -s "$(cd "$root" && pwd)/examples" .

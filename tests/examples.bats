@@ -32,6 +32,7 @@ prints() {
 @test "algebra_composition.sh prints what it says" { prints algebra_composition.sh; }
 @test "full_stack.sh prints what it says" { prints full_stack.sh; }
 @test "happy_eyeballs.sh prints what it says" { prints happy_eyeballs.sh; }
+@test "sink_ship.sh prints what it says" { prints sink_ship.sh; }
 @test "cache_race.sh prints what it says" { prints cache_race.sh; }
 @test "bulkhead_pg_dump.sh prints what it says" {
 	command -v pg_dump >/dev/null || skip 'no PostgreSQL client: apt-get install postgresql'

@@ -33,6 +33,8 @@ table() {
 	OUR_SIGCHLD         bats transparent.bats 'SIGCHLD ignored at the start'
 	RAW_TEXT            policy
 	READER_FOR_EVER     bats events.bats 'went away and came again'
+	LOST_UNTOLD         bats sink.bats 'is told how many'
+	GIVES_TWICE         bats sink.bats 'no place gets a line twice'
 	UNTIL               @/circuit_test
 	SLOW_AT             bats simulate.bats 'slow when it lasts longer'
 	RATE_ABOVE          @/circuit_libs_test

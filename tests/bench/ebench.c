@@ -3,7 +3,8 @@
  * ebench.c - nanoseconds to format one event, ours and by one snprintf(3) that
  * gives the same bytes (checked), of the same C library.  snprintf is given the
  * time in fields already, so it has the lighter task.  Then the whole emission,
- * clocks and write included, to a file of $TMPDIR.  Prints: ours snprintf emitted
+ * clocks and write included, to each place of NL_EVENTS, and write(2) alone of the
+ * same bytes.  Prints lines: WHAT ours peer's
  */
 #include "event.h"
 #include "os.h"
@@ -13,6 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -79,28 +83,68 @@ static double median(double *v)
 	return v[BATCHES / 2];
 }
 
-/* Time per event with the real clock and a real file, emptied now and then. */
-static double emission(struct nl_run *run, struct nl_sink *sink, struct nl_span_of of)
+/* A place for events, and what takes them out again: fd -1, a file that is emptied. */
+struct place { struct nl_sink sink; const char *name; int drain, batch; };
+
+static bool empty(const struct place *p)
 {
-	const char *dir = getenv("TMPDIR");
-	double ns[BATCHES];
+	char buf[65536];
 
-	sink->fd = open(dir ? dir : "/tmp", O_TMPFILE | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
-	if (sink->fd < 0)
-		return -1;
-	for (int i = 0; i < BATCHES; i++) {
-		double start = now_ns();
+	if (p->drain < 0)
+		return p->sink.fd < 0 || ftruncate(p->sink.fd, 0) == 0;
+	while (read(p->drain, buf, sizeof buf) > 0)
+		;
+	return true;
+}
 
-		for (int k = 0; k < WRITES; k++) {
+/* Median ns of an event with the real clock, formatted and emitted; of write(2) alone with the same bytes. */
+static void emission(struct nl_run *run, struct place *p, struct nl_svc *svc, struct nl_span_of of)
+{
+	static double ns[BATCHES], bare[BATCHES];
+	bool ok = true;
+
+	svc->sink = &p->sink;
+	for (int i = 0; i < BATCHES && ok; i++) {
+		double start = now_ns(), middle;
+
+		for (int k = 0; k < p->batch; k++) {
 			format_ours(run, of);
 			nl_event_emit(&ours);
 		}
-		ns[i] = (now_ns() - start) / WRITES;
-		if (ftruncate(sink->fd, 0) != 0)
-			return -1;
+		ns[i] = (now_ns() - start) / p->batch;
+		ok = empty(p);
+		middle = now_ns();
+		for (int k = 0; k < p->batch; k++)
+			ok &= write(p->sink.fd, ours.buf, ours.n) == (ssize_t)ours.n;
+		bare[i] = (now_ns() - middle) / p->batch;
+		ok &= empty(p) && !p->sink.dropped;
 	}
-	close(sink->fd);
-	return sink->dropped ? -1 : median(ns);
+	if (ok)
+		printf("%s %.0f %.0f\n", p->name, median(ns), median(bare));
+	else
+		printf("%s failed failed\n", p->name);
+}
+
+/* Each place of NL_EVENTS, in $TMPDIR. */
+static void emissions(struct nl_run *run, struct nl_svc *svc, struct nl_span_of of)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX, .sun_path = "socket" };
+	int hears = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	struct place places[] = {
+		{ { .type = NL_SINK_FILE, .path = "file" }, "file", -1, WRITES },
+		{ { .type = NL_SINK_DIR, .path = "." }, "directory", -1, WRITES },
+		{ { .type = NL_SINK_FIFO, .path = "fifo" }, "pipe", -1, WRITES },
+		{ { .type = NL_SINK_UNIX, .path = "socket" }, "socket", hears, 10 },        /* max_dgram_qlen */
+	};
+
+	if (chdir(getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp") != 0 || bind(hears, (struct sockaddr *)&at, sizeof at) != 0
+	    || mkfifo("fifo", 0600) != 0)
+		exit(1);
+	places[2].drain = open("fifo", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+		places[i].sink.level = NL_INFO, places[i].sink.fd = -1;
+		emission(run, &places[i], svc, of);
+	}
 }
 
 int main(void)
@@ -108,8 +152,8 @@ int main(void)
 	struct nl_os os = nl_os_linux;
 	struct nl_ids ids = { .trace = { 0x0123456789abcdef, 0xfedcba9876543210 }, .run = 0x00ff00ff00ff00ff };
 	struct nl_run run = { .os = &os, .ids = &ids, .pid = 12345, .tool = "ebench" };
-	struct nl_sink sink = { .type = NL_SINK_FILE, .level = NL_INFO, .fd = -1 };
-	struct nl_svc svc = { .layer = &nl_retry, .id = "curl", .cmd = "curl", .sink = &sink };
+	struct nl_sink none = { .type = NL_SINK_FILE, .level = NL_INFO, .fd = -1 };
+	struct nl_svc svc = { .layer = &nl_retry, .id = "curl", .cmd = "curl", .sink = &none };
 	struct nl_span_of of = { .svc = &svc, .span = 0xabcdef0123456789, .parent = 0x1122334455667788, .depth = 1 };
 	double a[BATCHES], b[BATCHES];
 	time_t t = (time_t)(still(CLOCK_REALTIME) / NL_SEC);
@@ -135,6 +179,7 @@ int main(void)
 		b[i] = (now_ns() - middle) / BATCH;
 	}
 	run.os = &nl_os_linux;
-	printf("%.0f %.0f %.0f\n", median(a), median(b), emission(&run, &sink, of));
+	printf("format %.0f %.0f\n", median(a), median(b));
+	emissions(&run, &svc, of);
 	return 0;
 }
