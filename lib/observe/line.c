@@ -9,6 +9,7 @@
 #include "observe/intake.h"
 
 #include "io.h"
+#include "observe/shape.h"
 #include "os.h"
 
 #include <assert.h>
@@ -76,7 +77,7 @@ static void take(struct nl_intake *in, struct nl_source *s, const char *text, co
 		}
 		text = end - NL_SOURCE_TAIL;
 	}
-	enum nl_line what = nl_fact_read(&f, text, (size_t)(end - text), in->room);
+	enum nl_line what = nl_shapes_read(in->shapes, &f, text, (size_t)(end - text), in->room);
 	bool event = what == NL_LINE_OK;
 	if (event)
 		what = nl_system_take(in->system, &f, s->live ? in->real_us : 0);
@@ -121,7 +122,7 @@ static void keep(struct nl_intake *in, struct nl_source *s, const char *text, co
 	write_out(in);                  // The buffer is used again.
 	size_t n = (size_t)(end - text);
 	if (n > s->room) {
-		char *more = realloc(s->kept, n < 4096 ? 4096 : NL_SOURCE_LINE);
+		char *more = realloc(s->kept, (n < 4096 ? 4096 : NL_SOURCE_LINE) + NL_SHAPE_PAD);
 		if (!more) {                    // Without memory its beginning is lost, and it is a torn line.
 			n = 0, s->teed = 0;
 		} else {

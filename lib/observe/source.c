@@ -7,6 +7,7 @@
  */
 #include "observe/intake.h"
 
+#include "observe/shape.h"
 #include "run.h"
 
 #include <errno.h>
@@ -29,8 +30,9 @@ static int prepare(struct nl_intake *in, struct nl_err *err)
 		return 0;
 	in->notify = -1;
 	in->room = malloc(NL_FACT_MAX);
-	in->buffer = malloc(NL_SOURCE_LINE + NL_READ);
-	return in->buffer && in->room ? 0 : nl_fail(err, "out of memory");
+	in->shapes = nl_shapes_new();
+	in->buffer = calloc(1, NL_SOURCE_LINE + NL_READ + NL_SHAPE_PAD);
+	return in->buffer && in->room && in->shapes ? 0 : nl_fail(err, "out of memory");
 }
 
 struct nl_source *nl_source_new(struct nl_intake *in, enum nl_source_kind kind, int fd, const char *name, struct nl_err *err)
@@ -86,6 +88,7 @@ void nl_intake_free(struct nl_intake *in)
 	free(in->mark);
 	free(in->buffer);
 	free(in->room);
+	nl_shapes_free(in->shapes);
 	*in = (struct nl_intake){ 0 };
 }
 

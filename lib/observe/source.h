@@ -60,7 +60,8 @@ struct nl_intake {
 	struct nl_source *sources;
 	struct nl_also *also;
 	struct nl_ticker *tickers;
-	char *buffer, *room;
+	char *buffer, *room;            /* NL_SHAPE_PAD longer than what is read into it; of an event that others wrapped */
+	struct nl_shapes *shapes;
 	int notify;                     /* inotify; -1 */
 	int64_t real_us;                /* the clock when the last batch was read */
 	const char *tee_from, *tee_to;
