@@ -122,7 +122,10 @@ static void join(struct nl_delivery *d, struct nl_cast *c)
 	int fd = (int)os->syscall(SYS_accept4, c->fd, 0, 0, SOCK_CLOEXEC | SOCK_NONBLOCK, 0, 0);
 	if (fd < 0)
 		return;
-	struct subscriber *s = c->n < NL_SUBSCRIBERS ? calloc(1, sizeof *s) : NULL;
+	unsigned all = 0;
+	for (const struct nl_cast *other = d->casts; other; other = other->next)
+		all += other->n;
+	struct subscriber *s = all < NL_SUBSCRIBERS ? calloc(1, sizeof *s) : NULL;
 	if (!s) {
 		os->close(fd);                  // It sees the end at once, as of a socket that is gone.
 		return;

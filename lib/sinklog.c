@@ -7,13 +7,12 @@
 #include "sinkrun.h"
 
 #include "event.h"
-#include "json.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-enum { TOKENS = NL_FACT_MAX / 2 + 1, USER = 1 << 3 };   /* syslog's facility */
+enum { USER = 1 << 3 };  /* syslog's facility */
 
 /* What the line says in another way, or what only programs want. */
 static const char *const envelope[] = {
@@ -42,10 +41,11 @@ static bool is_plain(const char *s, size_t n)
 }
 
 /* key=value, each as it stands in the line; quotes where they are needed. */
-static void put_attributes(struct nl_out *o, struct nl_text line)
+static void put_attributes(struct nl_delivery *d, struct nl_text line)
 {
-	static struct nl_json_tok tok[TOKENS];
-	if (nl_json_parse(line.s, line.n, tok, TOKENS, NULL) <= 0)
+	struct nl_out *o = &d->text;
+	struct nl_json_tok *tok = d->tok;
+	if (nl_json_parse(line.s, line.n, tok, sizeof d->tok / sizeof *d->tok, NULL) <= 0)
 		return;
 	for (unsigned k = 1; k < tok[0].next; k = tok[k + 1].next) {
 		const char *key = line.s + tok[k].start, *value = line.s + tok[k + 1].start;
@@ -104,7 +104,7 @@ void nl_log_text(struct nl_delivery *d, const struct nl_fact *f, enum nl_log to)
 	put(o, f->policy);
 	nl_out_bytes(o, " ", 1);
 	put(o, event);
-	put_attributes(o, f->line);
+	put_attributes(d, f->line);
 	if (o->buf)
 		nl_defuse(o->buf);
 }

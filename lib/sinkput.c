@@ -89,6 +89,23 @@ static nl_time patience(const struct nl_delivery *d, nl_time since)
 	return until < last ? until : last;
 }
 
+int nl_pour(struct nl_delivery *d, int fd, const char *text, size_t n)
+{
+	nl_time since = nl_now(d->run);
+	if (d->run->mended >> fd & 1)
+		return EBADF;                   // It was closed when we started.
+	while (n > 0) {
+		ssize_t r = nl_write_some(d->run, fd, text, n);
+		if (r >= 0)
+			text += r, n -= (size_t)r;
+		else if (r != -EAGAIN || nl_now(d->run) >= patience(d, since))
+			return (int)-r;
+		else
+			nl_await(d, fd, POLLOUT, patience(d, since));
+	}
+	return 0;
+}
+
 static int write_rest(struct nl_run *run, struct nl_outlet *o, int fd, const char *text, size_t n)
 {
 	while (o->at < n) {

@@ -4,8 +4,6 @@
  */
 #include "sinkrun.h"
 
-#include "io.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,8 +47,7 @@ int nl_ring_print(struct nl_delivery *d, const struct nl_ring *r)
 	int error = 0;
 	for (unsigned i = 0; i < r->n && !error; i++) {
 		const struct kept *k = &r->line[(r->first + i) % r->room];
-		if (nl_put(d->run, d->q, nl_chain(d->run, d->q, 0), k->text, k->n, &error) != NL_RAN)
-			error = error ? error : EINTR;
+		error = nl_pour(d, 1, k->text, k->n);
 	}
 	return error;
 }

@@ -8,8 +8,6 @@
 #include "sinkrun.h"
 
 #include "event.h"
-#include "io.h"
-#include "mut.h"
 #include "opt.h"
 #include "run.h"
 
@@ -63,7 +61,7 @@ struct intake {
 static void pass(struct intake *in, const char *text, size_t n)
 {
 	if (n && !in->error)
-		nl_put(in->d->run, in->d->q, nl_chain(in->d->run, in->d->q, 1), text, n, &in->error);
+		in->error = nl_pour(in->d, 2, text, n);
 }
 
 static bool is_blank(const char *s, size_t n)
@@ -221,12 +219,13 @@ static int run_all(struct tool *t, struct intake *in)
 
 static struct nl_outcome sink_call(struct nl_svc *svc, struct nl_run *run, struct nl_req q)
 {
+	(void)q;                        // Nothing is around us.
 	struct tool *t = (struct tool *)svc;
 	struct nl_delivery *d = calloc(1, sizeof *d);
 	struct intake *in = calloc(1, sizeof *in);
 	int status = NL_EX_FAIL;
 	if (d && in) {
-		d->run = run, d->q = &q, d->spec = t->spec, d->sink = t->sink;
+		d->run = run, d->spec = t->spec, d->sink = t->sink;
 		d->wait = t->wait.given ? t->wait.ns : NL_NEVER;
 		in->d = d;
 		if (nl_delivery_open(d) == 0)

@@ -11,6 +11,7 @@
 #ifndef NL_SINKRUN_H
 #define NL_SINKRUN_H
 
+#include "json.h"
 #include "jsonout.h"
 #include "observe/fact.h"
 #include "sink.h"
@@ -45,14 +46,14 @@ struct nl_outlet {
 
 struct nl_delivery {
 	struct nl_run *run;
-	const struct nl_req *q;
 	const char *spec;
 	struct nl_sink *sink;
 	nl_time wait;                   /* for a place that is full */
 	nl_time stopped_at;             /* we were told to stop then; NL_NEVER */
 	bool report;                    /* SIGUSR1 came */
 	struct nl_cast *casts;
-	struct nl_out text;             /* what sinklog.c makes */
+	struct nl_out text;             /* what sinklog.c makes, */
+	struct nl_json_tok tok[NL_FACT_MAX / 2 + 1];    /* and of what */
 	struct pollfd poll[NL_SUBSCRIBERS + 40];
 };
 
@@ -66,6 +67,9 @@ const char *nl_place_reason(const struct nl_sink *, int error);
 /* Waits until fd (-1: none) is ready or `until`, and serves subscribers and signals
  * meanwhile.  False: it is not ready. */
 bool nl_await(struct nl_delivery *, int fd, short events, nl_time until);
+
+/* All of it to a descriptor of ours, waiting as for a place: 0, errno. */
+int nl_pour(struct nl_delivery *, int fd, const char *, size_t);
 
 struct nl_ring *nl_ring_new(unsigned lines);
 void nl_ring_free(struct nl_ring *);

@@ -258,6 +258,13 @@ debug() {
 	judge debug info warn plain
 }
 
+@test "In NL_EVENTS null and log are other words for off and human" {
+	NL_EVENTS=null run --separate-stderr -1 soon -n 1 false
+	[ -z "$stderr" ]
+	NL_EVENTS=log run --separate-stderr -124 nl-timeout 0.2 sleep 60
+	[[ $stderr == "nl-timeout: sleep stopped after 0."* ]]
+}
+
 @test "NL_EVENTS=off sends nothing" {
 	NL_EVENTS=off run -1 soon -n 2 flaky n 1
 	[ "$output" = $'call 1\ncall 2' ]

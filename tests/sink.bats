@@ -334,7 +334,7 @@ lines() { wc -l <"$1"; }
 
 @test "TERM: what was read is delivered, and it ends by that signal" {
 	some 4 ev
-	serving ./got
+	serving './got + memory:3'
 	cat ev >&7
 	wait_for 5 cmp -s got ev
 	t=$(ms)
@@ -345,6 +345,7 @@ lines() { wc -l <"$1"; }
 	[ "$rc" = 143 ]
 	between 900 $(($(ms) - t)) 4000
 	cmp got <(cat ev && head -n 1 ev)
+	cmp out <(tail -n 3 got)
 	exec 7>&-
 }
 

@@ -30,6 +30,7 @@ const struct line lines[] = {
 	{ .cmd = "nl-timeout 5 nl-retry -O -n2 -b constant:0 nl-timeout 5 echo held", .out = "held\n" },
 	{ .env = "NL_EVENTS=./ev", .cmd = "nl-retry -n2 -b constant:0 nl-timeout 5 true0 3", .status = 3, .child = true },
 	{ .env = "NL_EVENTS=./ev|stderr@debug", .cmd = "nl-timeout .1 sleep 2", .status = 124 },
+	{ .env = "NL_EVENTS=(unix:./none|fifo:./none)+./ev", .cmd = "nl-timeout 5 true0 3", .status = 3, .child = true },
 	{ .env = STATE, .cmd = "nl-breaker x true0", .child = true },
 	{ .env = STATE, .cmd = "nl-breaker x true0 3", .status = 3 },
 	{ .env = STATE, .cmd = "nl-retry -n2 -b constant:0 --on any nl-breaker -f1 x true0 3", .status = 75, .also = 3 },
