@@ -61,6 +61,7 @@ void nl_source_shut(struct nl_intake *, struct nl_source *);           /* closes
  * The end of a stream ends its last line. */
 void nl_lines(struct nl_intake *, struct nl_source *, char *text, size_t n);
 void nl_lines_end(struct nl_intake *, struct nl_source *);
+struct nl_ahead *nl_ahead_new(void);
 /* One read of a source, into lines: what read said. */
 ssize_t nl_lines_read(struct nl_intake *, struct nl_source *);
 

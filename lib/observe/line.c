@@ -62,34 +62,69 @@ static void pass_around(struct nl_intake *in, const struct nl_fact *f, const cha
 		pass(in, f->line.s + f->line.n, next);
 }
 
-/* One line, from text to end; next is behind its newline, if it has one. */
-static void take(struct nl_intake *in, struct nl_source *s, const char *text, const char *end, const char *next)
+/* A line that was read and not yet taken: from text to end.  next is behind its
+ * newline, if it has one; what is before from was passed on. */
+struct pending { struct nl_fact f; enum nl_line what; const char *text, *from, *end, *next; };
+
+/* What the system knows of a run is seldom in the cache.  So a line is taken when
+ * some more have been read, and by then it has come. */
+enum { AHEAD = 8 };
+struct nl_ahead { struct pending line[AHEAD]; unsigned n; };
+
+struct nl_ahead *nl_ahead_new(void)
 {
-	struct nl_fact f;
+	return calloc(1, sizeof(struct nl_ahead));
+}
+
+static void take(struct nl_intake *in, const struct nl_source *s, struct pending *p)
+{
+	bool event = p->what == NL_LINE_OK;
+	if (event)
+		p->what = nl_system_take(in->system, &p->f, s->live ? in->real_us : 0);
+	else
+		nl_system_line(in->system, p->what);
+	in->lines++;
+	if (event)
+		pass_around(in, &p->f, p->text, p->from, p->end, p->next);
+	else
+		pass(in, p->from, p->next);
+	for (struct nl_listener *l = in->listeners; l; l = l->next)
+		l->line(l, p->what, event ? &p->f : NULL, p->text, (size_t)(p->end - p->text));
+}
+
+static void take_all(struct nl_intake *in, const struct nl_source *s)
+{
+	for (unsigned i = 0; i < in->ahead->n; i++)
+		take(in, s, &in->ahead->line[i]);
+	in->ahead->n = 0;
+}
+
+/* One line, from text to end. */
+static void read_line(struct nl_intake *in, struct nl_source *s, const char *text, const char *end, const char *next)
+{
+	struct pending *p = &in->ahead->line[in->ahead->n++];
 	const char *from = text + s->teed;
 	bool is_long = s->is_long;
 	s->teed = 0, s->is_long = false;
 	if (end - text > NL_SOURCE_LINE || (is_long && end - text > NL_SOURCE_TAIL)) {
 		is_long = true;
 		if (from < end - NL_SOURCE_TAIL) {
+			in->ahead->n--;         // Those before it first.
+			take_all(in, s);
+			p = &in->ahead->line[in->ahead->n++];
 			pass(in, from, end - NL_SOURCE_TAIL);
 			from = end - NL_SOURCE_TAIL;
 		}
 		text = end - NL_SOURCE_TAIL;
 	}
-	enum nl_line what = nl_shapes_read(in->shapes, &f, text, (size_t)(end - text), in->room);
-	bool event = what == NL_LINE_OK;
-	if (event)
-		what = nl_system_take(in->system, &f, s->live ? in->real_us : 0);
-	else
-		nl_system_line(in->system, what = is_long ? NL_LINE_TOO_LONG : what);
-	in->lines++;
-	if (event)
-		pass_around(in, &f, text, from, end, next);
-	else
-		pass(in, from, next);
-	for (struct nl_listener *l = in->listeners; l; l = l->next)
-		l->line(l, what, event ? &f : NULL, text, (size_t)(end - text));
+	p->text = text, p->from = from, p->end = end, p->next = next;
+	p->what = nl_shapes_read(in->shapes, &p->f, text, (size_t)(end - text), in->room);
+	if (p->what == NL_LINE_OK)
+		nl_system_ahead(in->system, &p->f);
+	else if (is_long)
+		p->what = NL_LINE_TOO_LONG;
+	if (in->ahead->n == AHEAD || (p->what == NL_LINE_OK && p->f.line.s == in->room))
+		take_all(in, s);                // The room is wanted again.
 }
 
 /* What is kept may be the beginning of an event, or of a line that others have
@@ -141,9 +176,10 @@ void nl_lines(struct nl_intake *in, struct nl_source *s, char *text, size_t n)
 	if (s->live)
 		in->real_us = in->run->os->clock(CLOCK_REALTIME) / NL_US;
 	while ((newline = memchr(from, '\n', (size_t)(end - from)))) {
-		take(in, s, text, newline, newline + 1);
+		read_line(in, s, text, newline, newline + 1);
 		text = from = newline + 1;
 	}
+	take_all(in, s);
 	keep(in, s, text, end);
 }
 
@@ -151,8 +187,10 @@ void nl_lines_end(struct nl_intake *in, struct nl_source *s)
 {
 	size_t n = s->n;
 	s->n = 0;
-	if (n)
-		take(in, s, s->kept, s->kept + n, s->kept + n);
+	if (n) {
+		read_line(in, s, s->kept, s->kept + n, s->kept + n);
+		take_all(in, s);
+	}
 	write_out(in);
 	free(s->kept);
 	s->kept = NULL, s->room = 0;

@@ -31,8 +31,9 @@ static int prepare(struct nl_intake *in, struct nl_err *err)
 	in->notify = -1;
 	in->room = malloc(NL_FACT_MAX);
 	in->shapes = nl_shapes_new();
+	in->ahead = nl_ahead_new();
 	in->buffer = calloc(1, NL_SOURCE_LINE + NL_READ + NL_SHAPE_PAD);
-	return in->buffer && in->room && in->shapes ? 0 : nl_fail(err, "out of memory");
+	return in->buffer && in->room && in->shapes && in->ahead ? 0 : nl_fail(err, "out of memory");
 }
 
 struct nl_source *nl_source_new(struct nl_intake *in, enum nl_source_kind kind, int fd, const char *name, struct nl_err *err)
@@ -89,6 +90,7 @@ void nl_intake_free(struct nl_intake *in)
 	free(in->buffer);
 	free(in->room);
 	nl_shapes_free(in->shapes);
+	free(in->ahead);
 	*in = (struct nl_intake){ 0 };
 }
 

@@ -62,6 +62,7 @@ struct nl_intake {
 	struct nl_ticker *tickers;
 	char *buffer, *room;            /* NL_SHAPE_PAD longer than what is read into it; of an event that others wrapped */
 	struct nl_shapes *shapes;
+	struct nl_ahead *ahead;         /* lines that were read and not yet taken: line.c */
 	int notify;                     /* inotify; -1 */
 	int64_t real_us;                /* the clock when the last batch was read */
 	const char *tee_from, *tee_to;

@@ -157,11 +157,14 @@ static void count_call(struct nl_counts *n, const struct nl_fact *f)
 	n->timeouts += class == NL_ERR_TIMEOUT;
 }
 
+void nl_system_ahead(const struct nl_system *s, const struct nl_fact *f)
+{
+	nl_runs_ahead(s->runs, f->run);
+}
+
 enum nl_line nl_system_take(struct nl_system *s, const struct nl_fact *f, int64_t real_us)
 {
-	uint64_t hash, *slot;
-	nl_runs_ahead(s->runs, f->run);
-	slot = slot_of(s, cut(f->kind), cut(f->policy), &hash);
+	uint64_t hash, *slot = slot_of(s, cut(f->kind), cut(f->policy), &hash);
 	if (!nl_runs_take(s->runs, f) && !MUTANT(READS_TWICE)) {
 		s->lines[NL_LINE_DUP]++;
 		return NL_LINE_DUP;

@@ -94,6 +94,8 @@ void nl_system_free(struct nl_system *);
 /* Takes an event: OK, DUP, LATE or SKEWED, counted in nl_system_lines too.
  * real_us: the clock when it was read (for skew); 0: a file's, no matter. */
 enum nl_line nl_system_take(struct nl_system *, const struct nl_fact *, int64_t real_us);
+/* It will be taken soon: what is needed for that is fetched from memory. */
+void nl_system_ahead(const struct nl_system *, const struct nl_fact *);
 /* Counts a line that was no event. */
 void nl_system_line(struct nl_system *, enum nl_line);
 /* Adds all of b to a, as if a had read b's lines.  Lines that both have read count twice, and nl_runs_sum says how many. */
