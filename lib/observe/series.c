@@ -268,6 +268,18 @@ static int take_request(struct series *s, const struct nl_fact *f, enum nl_when 
 	return when == NL_IN_TIME ? r | nl_series_put_last(s, e) : r;
 }
 
+void nl_series_ahead(const struct series *s, const struct nl_fact *f)
+{
+	unsigned bucket = nl_sketch_bucket(f->dur_us);
+	if (bucket >= s->total.first)
+		__builtin_prefetch(&s->total.count[bucket - s->total.first], 1);
+	if (s->pub.dense)
+		__builtin_prefetch(&s->pub.dense->second[f->time_us / 1000000 % NL_WINDOW_SECONDS], 1);
+	__builtin_prefetch(s->pub.last + s->pub.nlast, 1);
+	__builtin_prefetch(&s->pub.first_us, 1);
+	__builtin_prefetch(&s->pub.dur, 1);
+}
+
 int nl_series_take(struct series *s, const struct nl_fact *f, enum nl_when when)
 {
 	struct nl_series *p = &s->pub;

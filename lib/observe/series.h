@@ -68,6 +68,7 @@ extern const struct nl_series_field nl_series_fields[]; /* name NULL ends */
 struct series *nl_series_new(struct nl_text kind, struct nl_text policy);
 void nl_series_free(struct series *);
 enum nl_when { NL_IN_TIME, NL_OUT_OF_TIME };            /* the latter is for totals alone */
+void nl_series_ahead(const struct series *, const struct nl_fact *);   /* fetches what take will count in */
 int nl_series_take(struct series *, const struct nl_fact *, enum nl_when);
 int nl_series_merge(struct series *, const struct series *);
 int nl_series_put_last(struct series *, struct nl_last);        /* a recent request: below, and in the dense part */

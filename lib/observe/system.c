@@ -159,7 +159,13 @@ static void count_call(struct nl_counts *n, const struct nl_fact *f)
 
 void nl_system_ahead(const struct nl_system *s, const struct nl_fact *f)
 {
+	uint64_t hash, *slot;
 	nl_runs_ahead(s->runs, f->run);
+	if (f->dur_us < 0 || f->told == NL_TOLD_RUN_ENDED)
+		return;
+	slot = slot_of(s, cut(f->kind), cut(f->policy), &hash);
+	if (*slot)
+		nl_series_ahead(s->series[(*slot & 0xffff) - 1], f);
 }
 
 enum nl_line nl_system_take(struct nl_system *s, const struct nl_fact *f, int64_t real_us)

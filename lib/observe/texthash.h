@@ -26,6 +26,17 @@ static inline uint64_t nl_mix(uint64_t h, uint64_t word)
 	return h ^ h >> 32;
 }
 
+/* Fewer than 8 bytes, each of them in it. */
+static inline uint64_t nl_rest(const char *s, size_t n)
+{
+	uint32_t low, high;
+	if (n < 4)
+		return n ? (uint64_t)(unsigned char)s[0] << 16 | (uint64_t)(unsigned char)s[n / 2] << 8 | (unsigned char)s[n - 1] : 0;
+	memcpy(&low, s, 4);
+	memcpy(&high, s + n - 4, 4);
+	return (uint64_t)high << 32 | low;
+}
+
 static inline uint64_t nl_text_hash(const char *s, size_t n, uint64_t key)
 {
 	uint64_t h = nl_mix(key, n), word;
@@ -33,10 +44,7 @@ static inline uint64_t nl_text_hash(const char *s, size_t n, uint64_t key)
 		memcpy(&word, s, 8);
 		h = nl_mix(h, word);
 	}
-	word = 0;
-	for (size_t i = 0; i < n; i++)
-		word = word << 8 | (unsigned char)s[i];
-	return nl_mix(nl_mix(h, word), 0);
+	return nl_mix(nl_mix(h, nl_rest(s, n)), 0);
 }
 
 #endif
