@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const char *const names[] = {
-	[NL_ERR_TIMEOUT - NL_ERR_TIMEOUT] = "timeout", [NL_ERR_REJECTED - NL_ERR_TIMEOUT] = "rejected",
+	[0] = "timeout", [NL_ERR_REJECTED - NL_ERR_TIMEOUT] = "rejected",
 	[NL_ERR_SPAWN - NL_ERR_TIMEOUT] = "spawn", [NL_ERR_DEADLINE - NL_ERR_TIMEOUT] = "deadline",
 	[NL_ERR_OTHER - NL_ERR_TIMEOUT] = "other",
 };

@@ -15,9 +15,8 @@ static void join(int64_t *a, int64_t b, enum nl_join how)
 static int merge_moves(struct nl_series *a, const struct nl_series *b)
 {
 	for (unsigned i = 0; i < b->nmoves; i++) {
-		struct nl_move m = b->move[i];
-		m.line = m.line ? strdup(m.line) : NULL;
-		if ((b->move[i].line && !m.line) || nl_moves_add(a, m) < 0)
+		const struct nl_move *m = &b->move[i];
+		if (nl_moves_add(a, m, m->line, m->line ? strlen(m->line) : 0) < 0)
 			return -1;
 	}
 	return 0;

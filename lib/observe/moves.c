@@ -39,19 +39,22 @@ static void put_epochs_right(struct nl_move *m, unsigned n)
 		}
 }
 
-int nl_moves_add(struct nl_series *s, struct nl_move move)
+int nl_moves_add(struct nl_series *s, const struct nl_move *new, const char *line, size_t n)
 {
 	if (s->nmoves == s->moves_max) {        // One more than are kept: the least leaves.
 		unsigned room = s->moves_max ? 2 * s->moves_max + 1 : 8;
 		room = room < NL_MOVES + 1 ? room : NL_MOVES + 1;
 		struct nl_move *m = realloc(s->move, room * sizeof *m);
-		if (!m) {
-			free(move.line);
+		if (!m)
 			return -1;
-		}
 		s->move = m, s->moves_max = room;
 	}
-	s->move[s->nmoves++] = move;
+	struct nl_move *m = &s->move[s->nmoves];
+	*m = *new;
+	m->line = line ? strndup(line, n) : NULL;
+	if (line && !m->line)
+		return -1;
+	s->nmoves++;
 	qsort(s->move, s->nmoves, sizeof *s->move, by_stamp);
 	if (s->nmoves > NL_MOVES) {
 		free(s->move[0].line);
@@ -82,11 +85,10 @@ int nl_moves_take(struct nl_series *s, const struct nl_fact *f)
 	       : state_of(f, "state", NL_CLOSED);
 	m.from = state_of(f, "from", NL_CLOSED);
 	nl_fact_str(f, "reason", m.reason, sizeof m.reason);
-	m.line = strndup(f->line.s, f->line.n);
 	s->all_moves++;
 	s->opens += m.to == NL_OPEN;
 	s->closes += m.to == NL_CLOSED;
-	return m.line ? nl_moves_add(s, m) : -1;
+	return nl_moves_add(s, &m, f->line.s, f->line.n);
 }
 
 void nl_moves_free(struct nl_series *s)

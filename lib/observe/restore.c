@@ -137,9 +137,7 @@ static int read_move(struct reader *r)
 	const char *line = quoted(r);
 	if (r->bad)
 		return 0;
-	if (*line && !(m.line = strdup(line)))
-		return -1;
-	return nl_moves_add(&r->series->pub, m);
+	return nl_moves_add(&r->series->pub, &m, *line ? line : NULL, strlen(line));
 }
 
 static int read_second(struct reader *r)

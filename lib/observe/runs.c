@@ -22,7 +22,7 @@
 #define BITS 64                         /* seqs that have a bit */
 #define RANGES 1024                     /* of a run, most; */
 #define RANGES_ALL (1u << 18)           /* of all runs: beyond, the oldest holes of a run are closed */
-#define NAMES 65535
+#define NAMES 16383                     /* of runs, most; the others have none */
 #define NAME_ROOM 64
 
 struct run {
@@ -48,7 +48,7 @@ struct beside {
  * line.  Slots of runs that have left are seen by their numbers, and used again. */
 struct line { uint32_t slot[SLOTS], spilled; };         /* spilled: the last that went on to the next line */
 
-struct name { char *s; uint32_t n, hash; };
+struct name { uint32_t n, hash; char s[NAME_ROOM + 1]; };
 
 struct nl_runs {
 	struct run *ring;               /* run number k is at k % room */
@@ -91,8 +91,6 @@ void nl_runs_free(struct nl_runs *r)
 		return;
 	for (uint32_t i = 0; i < r->nbeside; i++)
 		free(r->beside[i].range);
-	for (uint32_t i = 0; i < r->names; i++)
-		free(r->name[i].s);
 	free(r->beside);
 	free(r->name);
 	free(r->name_index);
@@ -291,10 +289,11 @@ static uint16_t name_of(struct nl_runs *r, struct nl_text t)
 		if (have->hash == hash && have->n == n && memcmp(have->s, t.s, n) == 0)
 			return (uint16_t)r->name_index[at];
 	}
-	struct name new = { strndup(t.s, n), n, hash };
-	if (r->names == NAMES || !new.s)
-		return free(new.s), 0;
-	r->name[r->names] = new;
+	struct name *new = &r->name[r->names];
+	if (r->names == NAMES)
+		return 0;
+	*new = (struct name){ .n = n, .hash = hash };
+	memcpy(new->s, t.s, n);
 	r->name_index[at] = ++r->names;
 	return (uint16_t)r->names;
 }

@@ -56,7 +56,7 @@ struct nl_counts nl_dense_counts(const struct nl_dense *, int64_t from, int64_t 
 void nl_dense_spread(const struct nl_dense *, int64_t from, int64_t to, uint64_t cell[NL_NO_TIME]);
 
 /* Transitions of breakers: moves.c. */
-int nl_moves_add(struct nl_series *, struct nl_move);   /* takes over its line */
+int nl_moves_add(struct nl_series *, const struct nl_move *, const char *line, size_t n);      /* copies line, which may be NULL */
 int nl_moves_take(struct nl_series *, const struct nl_fact *);
 void nl_moves_free(struct nl_series *);
 
