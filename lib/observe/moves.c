@@ -41,20 +41,13 @@ static void put_epochs_right(struct nl_move *m, unsigned n)
 
 int nl_moves_add(struct nl_series *s, const struct nl_move *new, const char *line, size_t n)
 {
-	if (s->nmoves == s->moves_max) {        // One more than are kept: the least leaves.
-		unsigned room = s->moves_max ? 2 * s->moves_max + 1 : 8;
-		room = room < NL_MOVES + 1 ? room : NL_MOVES + 1;
-		struct nl_move *m = realloc(s->move, room * sizeof *m);
-		if (!m)
-			return -1;
-		s->move = m, s->moves_max = room;
-	}
-	struct nl_move *m = &s->move[s->nmoves];
-	*m = *new;
-	m->line = line ? strndup(line, n) : NULL;
-	if (line && !m->line)
+	if (!s->move && !(s->move = calloc(NL_MOVES + 1, sizeof *s->move)))     // One more than are kept: the least leaves.
 		return -1;
-	s->nmoves++;
+	char *copy = NULL;
+	if (line && asprintf(&copy, "%.*s", (int)n, line) < 0)
+		return -1;
+	s->move[s->nmoves] = *new;
+	s->move[s->nmoves++].line = copy;
 	qsort(s->move, s->nmoves, sizeof *s->move, by_stamp);
 	if (s->nmoves > NL_MOVES) {
 		free(s->move[0].line);

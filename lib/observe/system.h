@@ -71,7 +71,7 @@ struct nl_series {
 	int64_t first_us, last_us, last_success_us, last_failure_us;
 	char last_err[24], last_cmd[32];        /* of the last failure */
 	/* breakers */
-	unsigned nmoves, moves_max;
+	unsigned nmoves;
 	struct nl_move *move;           /* ascending, the last NL_MOVES */
 	uint64_t opens, closes, all_moves;
 	/* bulkheads: as the last event told, and the most */
