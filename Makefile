@@ -32,12 +32,6 @@ opt_release := -O2 -g
 opt_pic := -O2 -g -fPIC
 opt_musl := -Os -static -fno-pie -no-pie -fno-asynchronous-unwind-tables
 link_musl := -s -Wl,-z,noseparate-code -Wl,--build-id=none
-warn := -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wformat=2 -Wstrict-prototypes \
-	-Wmissing-prototypes -Wwrite-strings -Wundef
-std = -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DNL_INSIDE $(if $(pipe_from),-DNL_LIBPIPELINE) -Ilib -Itests/unit -Itests/sim -isystem build/include
-cc := $(if $(filter musl,$(VARIANT)),$(MUSL_CC),$(CC))
-flags := $(std) $(warn) $(opt_$(VARIANT)) -ffile-prefix-map=$(CURDIR)=. $(CPPFLAGS) $(CFLAGS)
-
 # libpipeline is nl-pipe's and nl-observe's: of musl-deps, or Debian's, and then a musl build takes them from gcc's
 # release.  Without it there is no nl-pipe, and nl-observe reads no compressed files.
 dep := build/musl/dep
@@ -48,6 +42,12 @@ pipe_from := $(if $(filter musl,$(VARIANT)),$(if $(pipe_a),here,$(if $(pipe_so),
 libs_nl-pipe := $(if $(pipe_a),$(pipe_a) $(dep)/libgnu.a,$(pipe_so))
 libs_nl-observe := $(libs_nl-pipe)
 piped = $(filter $O/bin/nl-pipe $O/bin/nl-observe,$(bins))
+
+warn := -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wformat=2 -Wstrict-prototypes \
+	-Wmissing-prototypes -Wwrite-strings -Wundef
+std := -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DNL_INSIDE $(if $(pipe_from),-DNL_LIBPIPELINE) -Ilib -Itests/unit -Itests/sim -isystem build/include
+cc := $(if $(filter musl,$(VARIANT)),$(MUSL_CC),$(CC))
+flags := $(std) $(warn) $(opt_$(VARIANT)) -ffile-prefix-map=$(CURDIR)=. $(CPPFLAGS) $(CFLAGS)
 
 # bash's headers are Debian's bash-builtins; -isystem: warnings there are not ours to mend.
 bash_h := $(wildcard $(shell pkg-config --variable=headersdir bash 2>/dev/null))
@@ -100,10 +100,11 @@ guest: FORCE
 	@$(if $(bash_h),,echo 'No headers of bash, so no nl.so: apt-get install bash-builtins pkg-config; make guest')
 benches: $(benches)
 
-# All is rebuilt when a flag or the list of files changes.
-record := $(cc) $(flags) $(LDFLAGS) $(link_$(VARIANT)) $(LDLIBS) $(lib_c) $(fake_c) $(sweep_c) $(storm_c) $(lin_c)
-$O/flags: FORCE
-	@mkdir -p $O; echo '$(record)' | cmp -s - $@ || echo '$(record)' >$@
+# All is rebuilt when a flag changes, and the libraries when the list of their files does.
+record_flags := $(cc) $(flags) $(LDFLAGS) $(link_$(VARIANT)) $(LDLIBS) $(sweep_c) $(storm_c) $(lin_c)
+record_files := $(lib_c) $(fake_c)
+$O/flags $O/files: FORCE
+	@mkdir -p $O; echo '$(record_$(@F))' | cmp -s - $@ || echo '$(record_$(@F))' >$@
 
 # musl-gcc does not look into /usr/include.  This is what we need of it, without glibc's headers.
 build/include/jsmn.h:
@@ -120,7 +121,7 @@ endif
 $O/libninelives.a: $(lib_c:%.c=$O/obj/%.o)
 $O/libfake.a: $(fake_c:%.c=$O/obj/%.o)
 # q, not r: two folders may have a file of one name.
-$(libs): $O/flags
+$(libs): $O/flags $O/files
 	$(call run,AR,$@) rm -f $@ && ar qcsD $@ $(filter %.o,$^)
 
 build/include/pipeline.h: $(pipe_h) | build/include/jsmn.h
