@@ -45,7 +45,7 @@ piped = $(filter $O/bin/nl-pipe $O/bin/nl-observe,$(bins))
 
 warn := -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wformat=2 -Wstrict-prototypes \
 	-Wmissing-prototypes -Wwrite-strings -Wundef
-std := -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DNL_INSIDE $(if $(pipe_from),-DNL_LIBPIPELINE) -Ilib -Itests/unit -Itests/sim -isystem build/include
+std := -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DNL_INSIDE $(if $(filter here,$(pipe_from)),-DNL_LIBPIPELINE) -Ilib -Itests/unit -Itests/sim -isystem build/include
 cc := $(if $(filter musl,$(VARIANT)),$(MUSL_CC),$(CC))
 flags := $(std) $(warn) $(opt_$(VARIANT)) -ffile-prefix-map=$(CURDIR)=. $(CPPFLAGS) $(CFLAGS)
 

@@ -85,6 +85,11 @@ enum {
 	MUT_LATE_BY_ARRIVAL,            /* a late event is in the windows: what they say depends on the order of lines */
 	MUT_MERGE_BY_MOST,              /* of two distributions the taller bucket counts, not their sum */
 	MUT_READS_TWICE,                /* a line that is read twice counts twice */
+	MUT_SKIPS_TAIL,                 /* the half line at a file's end is never read whole */
+	MUT_RESUMES_ANOTHER,            /* a snapshot's offset is used in another file */
+	MUT_TAKES_SOCKET,               /* a socket that somebody listens at is taken away */
+	MUT_TEE_EATS,                   /* text in front of an event is taken out with it */
+	MUT_OVERWRITES_SNAPSHOT,        /* a snapshot that does not read is begun anew */
 	MUT_READER_FOR_EVER,            /* a reader of events that died is not looked for again */
 	MUT_LOST_UNTOLD,                /* a subscriber is not told that it has lost lines */
 	MUT_GIVES_TWICE,                /* a place that is full has the others given the same line again */

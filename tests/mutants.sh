@@ -88,6 +88,11 @@ table() {
 	LATE_BY_ARRIVAL     @/observer_test
 	MERGE_BY_MOST       @/sketch_test
 	READS_TWICE         @/observer_test
+	SKIPS_TAIL          bats ingest.bats 'that has no newline yet is left'
+	RESUMES_ANOTHER     bats ingest.bats 'known by its path'
+	TAKES_SOCKET        bats ingest.bats 'nothing else is'
+	TEE_EATS            bats ingest.bats 'unchanged, byte for byte'
+	OVERWRITES_SNAPSHOT bats ingest.bats 'damaged or none is an error'
 	EOF
 }
 
@@ -103,9 +108,9 @@ build() {
 	objects=$(find "$d" -maxdepth 1 -name '*.o')
 	for c in bin/*.c; do
 		p=$(basename "$c" .c) o=$O/obj/${c%.c}.o libs=
-		[ "$p" != nl-pipe ] || libs=$PIPE
+		case $p in nl-pipe | nl-observe) libs=$PIPE ;; esac
 		[ "$p$libs" != nl-pipe ] || continue
-		if grep -q "MUTANT($1)" "$c"; then
+		if grep -q "MUTANT($1)" "$c" || [ ! -e "$o" ]; then     # nl-observe may be the other variant's.
 			o=$d/bin/$p.o
 			$CC $FLAGS -UMUT -DMUT="MUT_$1" -c -o "$o" "$c" || return
 		fi

@@ -10,6 +10,7 @@
 
 #include "io.h"
 #include "observe/shape.h"
+#include "mut.h"
 #include "os.h"
 
 #include <assert.h>
@@ -55,7 +56,8 @@ static void pass_around(struct nl_intake *in, const struct nl_fact *f, const cha
 	const char *behind = f->line.s + f->line.n;
 	if (f->line.s < text || f->line.s >= end)
 		return;
-	pass(in, from, f->line.s);
+	if (!MUTANT(TEE_EATS))
+		pass(in, from, f->line.s);
 	while (behind < end && (*behind == ' ' || *behind == '\t' || *behind == '\r'))
 		behind++;
 	if (behind < end)

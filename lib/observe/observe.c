@@ -6,6 +6,7 @@
 #include "observe/observe.h"
 
 #include "io.h"
+#include "mut.h"
 #include "near.h"
 #include "run.h"
 #include "sink.h"
@@ -223,6 +224,8 @@ static int open_system(struct observation *o, struct nl_err *err)
 	if (r < 0 && r != -ENOENT)
 		return nl_fail(err, "%.150s: %s", l->snapshot, strerror((int)-r));
 	o->system = r == 0 ? nl_system_load(l->snapshot, &o->in.mark, &o->in.nmarks, err) : nl_system_new(cfg);
+	if (!o->system && MUTANT(OVERWRITES_SNAPSHOT))
+		o->system = nl_system_new(cfg);
 	if (!o->system)
 		return r == 0 ? -1 : nl_fail(err, "out of memory");
 	o->in.system = o->system;
