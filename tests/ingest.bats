@@ -539,10 +539,10 @@ counts() { grep -qx "ok $1" out; }
 	done 2>/dev/null 3>&- || :) &
 	feeder=$!
 	answers() { (($(grep -c '^lines' out) >= $1)); }
-	for _ in {1..20}; do
+	for _ in {1..10}; do
 		: >out
 		start nl-observe -F --every 2ms --stats --snapshot snap dir >out 2>>err
-		wait_for 5 answers $((RANDOM % 8))
+		wait_for 9 answers $((RANDOM % 4))
 		kill -KILL "$pid"
 		ends 137
 	done
@@ -553,7 +553,7 @@ counts() { grep -qx "ok $1" out; }
 	stats dir
 	diff stats kept
 	has dup 0 lost 0 torn 0
-	[ "$(value ok)" -gt 20 ]
+	[ "$(value ok)" -gt 10 ]
 	[ ! -s err ]
 }
 
