@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 needs='gcc:gcc make:make /usr/include/stdio.h:libc6-dev musl-gcc:musl-tools /usr/include/jsmn.h:libjsmn-dev
 ar:binutils git:git perl:perl bats:bats ps:procps setsid:util-linux strace:strace mandoc:mandoc jq:jq
 node:nodejs less:less pkg-config:pkg-config /usr/include/pipeline.h:libpipeline-dev /usr/include/bash/builtins.h:bash-builtins curl:curl busybox:busybox zsh:zsh fish:fish expect:expect faketime:faketime
-pg_dump:postgresql
+pg_dump:postgresql promtool:prometheus
 /usr/share/bash-completion/bash_completion:bash-completion'
 
 missing=

@@ -81,6 +81,7 @@ int nl_moves_take(struct nl_series *s, const struct nl_fact *f)
 	s->all_moves++;
 	s->opens += m.to == NL_OPEN;
 	s->closes += m.to == NL_CLOSED;
+	s->half_opens += m.to == NL_HALF_OPEN;
 	return nl_moves_add(s, &m, f->line.s, f->line.n);
 }
 

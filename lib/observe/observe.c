@@ -8,6 +8,7 @@
 #include "io.h"
 #include "mut.h"
 #include "near.h"
+#include "observe/export.h"
 #include "run.h"
 #include "sink.h"
 
@@ -45,6 +46,7 @@ static const struct nl_opt options[] = {
 	NL_OPT(0, "set", struct nl_observe_opts, set, "KEY=VALUE", "replay: under this value", NULL),
 	NL_OPT(0, "assert", struct nl_observe_opts, assert_that, "EXPR", "replay: status 2 unless EXPR holds", NULL),
 	NL_OPT(0, "as", struct nl_observe_opts, as, "prom|otlp|cloudevents|ecs", "export: the format", "prom"),
+	NL_OPT(0, "out", struct nl_observe_opts, out, "FILE", "put the answer in the place of FILE, in one step", NULL),
 	NL_OPT(0, "sort", struct nl_observe_opts, sort, "COLUMN", "top: by this column", NULL),
 	NL_OPT(0, "filter", struct nl_observe_opts, filter, "TEXT", "top: policies with TEXT in their names", NULL),
 	{ 0 }
@@ -160,7 +162,10 @@ static void answer(struct observation *o)
 		nl_put_stats(&text, o->system, o->l->json);
 	if (text.lost)
 		r = nl_fail(&err, "the answer is too long");
-	print(o, &text);
+	if (!o->l->out)
+		print(o, &text);
+	else if (r >= 0 && nl_replace_file(o->run, o->l->out, text.buf ? text.buf : "", text.n, &err) < 0)
+		r = -1;
 	if (err.msg[0])
 		nl_say(o->run, "%s", err.msg);
 	o->status = r < 0 ? NL_EX_FAIL : r;

@@ -31,7 +31,8 @@ const struct nl_series_field nl_series_fields[] = {
 	FIELD(slept.n, NL_SUM), FIELD(slept.us, NL_SUM), FIELD(slept.most_us, NL_MOST), FIELD(waited.n, NL_SUM), FIELD(waited.us, NL_SUM),
 	FIELD(waited.most_us, NL_MOST), FIELD(held.n, NL_SUM), FIELD(held.us, NL_SUM), FIELD(held.most_us, NL_MOST),
 	FIELD(least_us, NL_LEAST), FIELD(first_us, NL_LEAST), FIELD(last_us, NL_MOST), FIELD(last_success_us, NL_MOST),
-	FIELD(last_failure_us, NL_MOST), FIELD(opens, NL_SUM), FIELD(closes, NL_SUM), FIELD(all_moves, NL_SUM), FIELD(peak, NL_MOST),
+	FIELD(last_failure_us, NL_MOST), FIELD(failed_us, NL_SUM), FIELD(opens, NL_SUM), FIELD(closes, NL_SUM),
+	FIELD(half_opens, NL_SUM), FIELD(all_moves, NL_SUM), FIELD(peak, NL_MOST),
 	{ 0 }
 };
 _Static_assert(sizeof(int64_t) == sizeof(uint64_t), "fields are joined as int64_t");
@@ -259,6 +260,8 @@ static int take_request(struct series *s, const struct nl_fact *f, enum nl_when 
 	p->recovered += f->told == NL_TOLD_SUCCESS && f->attempts > 1;
 	if (f->dur_us >= 0) {
 		spend(&p->dur, f->dur_us);
+		if (f->told == NL_TOLD_FAILURE)
+			add(&p->failed_us, f->dur_us);
 		earlier(&p->least_us, f->dur_us);
 		unsigned classic = classic_of(f->dur_us);
 		p->classic[classic]++;

@@ -64,6 +64,7 @@ struct nl_series {
 	uint64_t degraded;
 	struct nl_spent dur, slept, waited, held;       /* requests; retries' back-off; bulkheads */
 	int64_t least_us;
+	uint64_t failed_us;             /* of dur.us, requests that failed */
 	struct nl_err_count *errs;      /* by class, ascending */
 	unsigned nerrs;
 	uint64_t classic[NL_BUCKETS_CLASSIC + 1];       /* durations above the bound before and up to this one; last: above all */
@@ -73,7 +74,7 @@ struct nl_series {
 	/* breakers */
 	unsigned nmoves;
 	struct nl_move *move;           /* ascending, the last NL_MOVES */
-	uint64_t opens, closes, all_moves;
+	uint64_t opens, closes, half_opens, all_moves;
 	/* bulkheads: as the last event told, and the most */
 	int64_t active, max, queued, peak;
 	/* requests */

@@ -1,0 +1,167 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# nl-observe export: for Prometheus, OpenTelemetry, CloudEvents and Elastic.
+# The sentences are those of nl-observe(1).
+# shellcheck disable=SC2154  # set by run and start
+bats_require_minimum_version 1.5.0
+load helper
+
+# log FILE: a call of each kind of policy, and what goes wrong with it.
+log() {
+	local -x NL_EVENTS=$PWD/$1@debug
+
+	nl-retry -n3 -b const:1ms -j none --name db false || :
+	nl-retry -n3 -b const:1ms -j none --name db sh -c '[ -e again ] || { : >again; false; }' || :
+	nl-timeout --name slow 30ms sleep 60 || :
+	nl-breaker -f1 --open 1h api false || :
+	nl-breaker -f1 --open 1h api true || :
+	nl-bulkhead -m3 pool true
+	nl-race --name two [ true ] [ sleep 60 ]
+	nl-fallback --name page [ false ] [ true ] || :
+}
+
+# metric 'NAME{LABELS}' [FILE]: its value.
+metric() { awk -v name="$1" '$1 == name { print $2 }' "${2-prom}"; }
+
+@test "export prints the system in the text format of Prometheus, and promtool has nothing to say about it" {
+	log ev
+	nl-observe export ev >prom
+	run -0 promtool check metrics <prom
+	[ "$output" = '' ]
+	[ "$(metric 'nl_attempts_total{kind="retry",policy="db",attempt_type="original"}')" = 2 ]
+	[ "$(metric 'nl_attempts_total{kind="retry",policy="db",attempt_type="retry"}')" = 3 ]
+	[ "$(metric 'nl_calls_recovered_total{kind="retry",policy="db"}')" = 1 ]
+	[ "$(metric 'nl_retries_exhausted_total{kind="retry",policy="db"}')" = 1 ]
+	[ "$(metric 'nl_retry_delay_seconds_sum{kind="retry",policy="db"}')" = 0.003000 ]
+	[ "$(metric 'nl_timeouts_total{kind="timeout",policy="slow"}')" = 1 ]
+	[ "$(metric 'nl_request_failures_total{kind="timeout",policy="slow",error_type="timeout"}')" = 1 ]
+	[ "$(metric 'nl_circuit_transitions_total{kind="breaker",policy="api",to="open"}')" = 1 ]
+	[ "$(metric 'nl_circuit_rejections_total{kind="breaker",policy="api"}')" = 1 ]
+	[ "$(metric 'nl_bulkhead_limit{kind="bulkhead",policy="pool"}')" = 3 ]
+	[ "$(metric 'nl_bulkhead_usage{kind="bulkhead",policy="pool"}')" = 0 ]
+	[ "$(metric 'nl_bulkhead_hold_duration_seconds_count{kind="bulkhead",policy="pool"}')" = 1 ]
+	[ "$(metric 'nl_race_wins_total{kind="race",policy="two"}')" = 1 ]
+	[ "$(metric 'nl_fallback_uses_total{kind="fallback",policy="page"}')" = 1 ]
+	[ "$(metric 'nl_observe_lines_total{verdict="ok"}')" -eq "$(wc -l <ev)" ]
+	[ "$(metric 'nl_observe_events_lost_total')" = 0 ]
+}
+
+@test "What a policy may ever count is there at 0 from the beginning" {
+	NL_EVENTS=$PWD/ev nl-retry --name db true
+	NL_EVENTS=$PWD/ev nl-breaker api true
+	nl-observe export ev >prom
+	[ "$(metric 'nl_request_duration_seconds_count{kind="retry",policy="db",error_type="failed"}')" = 0 ]
+	[ "$(metric 'nl_attempts_total{kind="retry",policy="db",attempt_type="retry"}')" = 0 ]
+	[ "$(metric 'nl_circuit_transitions_total{kind="breaker",policy="api",to="open"}')" = 0 ]
+	[ "$(metric 'nl_circuit_rejections_total{kind="breaker",policy="api"}')" = 0 ]
+}
+
+@test "nl_circuit_state is 1 for the state that a breaker is in and 0 for all others" {
+	NL_EVENTS=$PWD/ev nl-breaker -f1 --open 1h api false || :
+	nl-observe export ev | grep ^nl_circuit_state >states
+	[ "$(grep -c '} 0$' states)" = 5 ]
+	[ "$(grep '} 1$' states)" = 'nl_circuit_state{kind="breaker",policy="api",state="open"} 1' ]
+}
+
+@test "Buckets of durations are counted exactly, calls that failed apart" {
+	local le n type word
+
+	eventgen -n 4000 -s 5 >ev
+	nl-observe export ev >prom
+	promtool check metrics <prom
+	for word in success failure; do
+		[ $word = success ] && type='' || type=failed
+		for le in 0.005 0.1 1 10 3600 +Inf; do
+			n=$(jq -s --arg le "$le" --arg word "$word" '[.[] | select(.event == "nl.request." + $word
+				and ($le == "+Inf" or .dur_s <= ($le | tonumber)))] | unique_by(.run, .seq) | length' ev)
+			[ "$(awk -v le="error_type=\"$type\",le=\"$le\"}" 'index($1, le) { n += $2 } END { print n + 0 }' prom)" = "$n" ]
+		done
+		jq -s --arg word "$word" 'map(select(.event == "nl.request." + $word)) | unique_by(.run, .seq) |
+			map(.dur_s) | add' ev >sum
+		awk -v at="error_type=\"$type\"}" -v sum="$(<sum)" '/_seconds_sum/ && index($1, at) && /^nl_request/ { n += $2 }
+			END { exit !(n - sum < 0.001 && sum - n < 0.001) }' prom
+	done
+}
+
+@test "With --out the answer takes the place of FILE in one step, and nothing else is left there" {
+	mkdir collector
+	log ev
+	nl-observe export ev >prom
+	echo old >collector/nl.prom
+	exec {old}<collector/nl.prom
+	run -0 nl-observe export --out collector/nl.prom ev
+	[ "$output" = '' ]
+	cmp prom collector/nl.prom
+	[ "$(cat <&"$old")" = old ]
+	[ "$(ls -A collector)" = nl.prom ]
+	run -125 nl-observe export --out nowhere/nl.prom ev
+	[[ $output == 'nl-observe: nowhere/nl.prom: '* ]]
+	run -125 nl-observe export --as otlp --out collector/nl.prom ev
+	[[ $output == *--out* ]]
+	cmp prom collector/nl.prom
+}
+
+@test "A snapshot goes on with the counts of those before it" {
+	NL_EVENTS=$PWD/ev nl-retry -n1 --name db false || :
+	nl-observe export --snapshot state ev >prom
+	NL_EVENTS=$PWD/ev nl-retry -n1 --name db false || :
+	nl-observe export --snapshot state ev >twice
+	nl-observe export ev >once
+	cmp once twice
+	[ "$(metric 'nl_request_duration_seconds_count{kind="retry",policy="db",error_type="failed"}' twice)" = 2 ]
+}
+
+# back FORMAT FILE: what FORMAT makes of the events in FILE says them again.
+back() {
+	nl-observe export --as "$1" "$2" >exported
+	node "$NL_ROOT/tests/export_back.js" "$1" "$2" exported
+}
+
+@test "As otlp, cloudevents and ecs an event of any kind is a line that says all of it" {
+	local format
+
+	sed -n 's/.*\({"nl":1,\)/\1/p' "$NL_ROOT/tests/events/good.ndjson" >ev
+	[ "$(jq -r .event ev | sort -u)" = "$(grep -o '"nl\.[a-z_]*\.[a-z_]*"' "$NL_ROOT/lib/nl-events.schema.json" | tr -d '"' | sort -u)" ]
+	log more
+	cat more >>ev
+	for format in otlp cloudevents ecs; do
+		back $format ev
+	done
+}
+
+@test "Keys and values that no tool of ours writes are in these lines, too" {
+	local format
+
+	cat >ev <<-'EOT'
+	{"nl":1,"time":"2026-11-24T13:00:60.000000Z","event":"nl.later.news","sev":9,"policy":"a/b:c","kind":"later","run":"00000000000000a1","seq":0,"depth":0,"policy.name":"x","nl.k":1,".":2,"big":1e300,"neg":-5,"half":-0.5,"no":null,"yes":true,"not":false,"deep":[{"a":[[],{}]},"\u0000\n\"\\","é"],"":3,"\u00e9\"":4}
+	{"nl":1,"time":"2026-11-24T13:00:01.000001Z","event":"nl.later.news","sev":0,"policy":"p","kind":"later","trace_id":"00000000000000000000000000000000","span_id":"00000000000000a1","run":"00000000000000a1","seq":1,"depth":0,"data":{"data":1},"source":"s","id":"i"}
+	{"nl":1,"time":"2026-11-24T13:00:01.000001Z","event":"nl.later.news","sev":24,"policy":"p","kind":"later","trace_id":"000000000000000000000000000000a1","run":"00000000000000a1","seq":2,"depth":0}
+	EOT
+	for format in otlp cloudevents ecs; do
+		back $format ev
+	done
+}
+
+@test "No control character of an event is in an export" {
+	printf '{"nl":1,"time":"2026-11-24T13:00:00.000000Z","event":"nl.request.failure","sev":9,"policy":"p","kind":"retry","run":"00000000000000a1","seq":0,"depth":0,"cmd":"a\x7fb\xc2\x9bc"}\n' >ev
+	for format in prom otlp cloudevents ecs; do
+		nl-observe export --as $format ev >exported
+		grep -q p exported
+		! LC_ALL=C grep -qP '[\x7f\x9b]' exported
+	done
+}
+
+@test "Events are exported once, and while they come" {
+	log ev
+	nl-observe export --as ecs ev ev >exported
+	[ "$(wc -l <exported)" = "$(wc -l <ev)" ]
+	NL_EVENTS=off start nl-observe --follow export --as cloudevents ev >live
+	exported() { [ "$(jq -r .id live | sort -u | wc -l)" = "$(wc -l <ev)" ]; }
+	wait_for 10 exported
+	NL_EVENTS=$PWD/ev nl-retry --name later true
+	wait_for 10 exported
+	kill "$pid"
+	wait "$pid" || :
+	exported
+}
