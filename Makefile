@@ -187,7 +187,7 @@ sim: unit
 	SIM_STEPS=$(or $(STEPS),10000000) $O/unit/system_test
 laws: unit bin aid
 	SIM_CASES=$(or $(CASES),1000000) $O/unit/laws_test
-	@LAWS=2000 tests/run-suite -b $(VARIANT) laws
+	@LAWS=$(or $(LINES),20000) tests/run-suite -b $(VARIANT) laws
 storm: bin aid
 	@$(env) nice storm -k $(or $(KILLS),100000) -s $(or $(SEED),1)
 lin: aid

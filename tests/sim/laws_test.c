@@ -6,7 +6,8 @@
  *
  * SIM_CASES=N (100000) expressions, and as many pairs for all laws together,
  * from SIM_SEED=N (the time).  A case that fails is repeated by the SIM_SEED
- * that is printed with it, and SIM_CASES=1.
+ * that is printed with it, and SIM_CASES=1.  SIM_LINES=N prints so many cases for
+ * tests/aid/laws.c instead.
  */
 #include "oracle.h"
 #include "unit.h"
@@ -306,50 +307,6 @@ static void products(uint64_t seed, unsigned cases)
 		CHECK(over == 0 && under == 0);
 }
 
-/* Lines for tests/laws.bats: the end that is wanted, how often the command runs
- * ("-" where a race decides), and a line around flaky, whose runs all end alike. */
-static struct sim_cmd steady(const struct sim_plan *p, unsigned leaf, unsigned run)
-{
-	(void)leaf, (void)run;
-	return (struct sim_cmd){ .ws = (int)p->success, .way = SIM_OBEYS };
-}
-
-static bool races(const struct sim_term *e)
-{
-	return e->op == SIM_RACE || (e->op >= SIM_WRAP && (races(e->a) || races(e->b)));
-}
-
-static void print_line(uint64_t seed)
-{
-	static const struct { int ws; const char *word, *end; } ends[] = {
-		{ 0, "0", "0" }, { NL_EXIT(3), "3", "3" }, { NL_EXIT(75), "75", "75" }, { NL_EXIT(126), "126", "126" }, { 15, "TERM", "TERM" },
-	};
-	static struct done d;
-	struct sim_grove g = { .rnd = seed, .retries = 2, .unit = 30 * NL_SEC };
-	unsigned k = pick(&g.rnd, sizeof ends / sizeof *ends);
-	struct sim_plan p = { .success = (unsigned)ends[k].ws };
-	const struct sim_term *e;
-	do {
-		g.n = 0, g.retries = 2;
-		e = sim_grow(&g, 1 + pick(&g.rnd, 4));
-	} while (sim_width(e) > 6);
-	for (unsigned i = 0; i < g.n; i++)
-		if (g.term[i].op == SIM_RETRY)
-			g.term[i].t = 0;
-	struct sim_oracle o = { .script = steady, .plan = &p };
-	struct sim_fate end = sim_mean(&o, e);
-	write_out(e, &g.rnd, &d);
-	if (nl_code(end.ws) > 128)
-		printf("TERM ");
-	else
-		printf("%d ", nl_code(end.ws));
-	if (races(e))
-		printf("- ");
-	else
-		printf("%u ", o.runs);
-	printf("nl-run '%s' flaky n %s\n", d.text, ends[k].word);
-}
-
 static uint64_t number(const char *name, uint64_t otherwise)
 {
 	const char *text = getenv(name);
@@ -363,7 +320,7 @@ int main(void)
 	unsigned cases = (unsigned)number("SIM_CASES", 100000);
 	unsigned lines = (unsigned)number("SIM_LINES", 0);
 	for (unsigned i = 0; i < lines; i++)
-		print_line(seed + i);
+		sim_print_case(seed + i);
 	if (lines)
 		return 0;
 	printf("# SIM_SEED=%llu SIM_CASES=%u\n", (unsigned long long)seed, cases);

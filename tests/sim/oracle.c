@@ -45,6 +45,8 @@ static struct sim_fate mean(struct sim_oracle *o, const struct sim_term *e, cons
 		return (struct sim_fate){ NL_EXIT(75), now, false };
 	if (e->op == SIM_WRAP)
 		return mean(o, e->a, &(struct inside){ e->b, in }, leaf, now, limit);
+	if (e->op == SIM_RACE)
+		o->races++, o->arm = 1;
 	struct sim_fate a = e->op < SIM_WRAP ? around(o, in, leaf, now, mine) : mean(o, e->a, in, leaf, now, limit), b;
 	if (e->op == SIM_TIMEOUT && a.cut && mine < limit)
 		return (struct sim_fate){ NL_EXIT(124), a.at, false };
@@ -64,7 +66,9 @@ static struct sim_fate mean(struct sim_oracle *o, const struct sim_term *e, cons
 	if (e->op != SIM_RACE)
 		return a;
 	size_t half = o->outs;
+	o->arm = 2;
 	b = mean(o, e->b, in, right, now, limit);
+	o->arm = 0;
 	bool left = a.ws == 0 && (b.ws || a.at <= b.at);
 	memmove(o->out + mark, o->out + (left ? mark : half), left ? half - mark : o->outs - half);
 	o->outs = left ? half : b.ws == 0 ? mark + o->outs - half : mark;

@@ -28,6 +28,7 @@ struct sim_oracle {
 	const struct sim_plan *plan;
 	unsigned ran[SIM_LEAVES];       /* runs of each command, counted from left to right */
 	unsigned runs;
+	unsigned races, arm;            /* races begun; 1 or 2 in one of their sides, where none is in another */
 	char out[4096];
 	size_t outs;
 	bool tie;                       /* an answer came in the moment of a limit: status 124, but it may have been given */
@@ -41,5 +42,8 @@ const struct sim_term *sim_grow(struct sim_grove *, unsigned leaves);   /* so ma
 const struct sim_term *sim_term(struct sim_grove *, struct sim_term);
 /* As text, with no more parentheses than needed; now and then with more. */
 size_t sim_write(const struct sim_term *, uint64_t *rnd, char *buf, size_t size);
+
+/* A case for tests/aid/laws.c. */
+void sim_print_case(uint64_t seed);
 
 #endif
