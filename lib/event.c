@@ -231,9 +231,10 @@ bool nl_event_open(struct nl_event *e, struct nl_run *run, struct nl_span_of of,
 	if (!ids || !of.svc || !of.svc->sink || sev < nl_sink_level(of.svc->sink))
 		return false;
 	e->run = run, e->sink = of.svc->sink, e->sev = sev, e->n = 0;
+	e->real = run->os->clock(CLOCK_REALTIME);
 	e->tally = false, e->human[0] = '\0';
 	put_str(e, "{\"nl\":1,\"time\":\"");
-	put_str(e, nl_time_text(run->os->clock(CLOCK_REALTIME), time));
+	put_str(e, nl_time_text(e->real, time));
 	put_str(e, "\",\"event\":\"");
 	put_str(e, name);
 	put_str(e, "\",\"sev\":");

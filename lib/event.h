@@ -43,6 +43,7 @@ struct nl_event {
 	struct nl_run *run;
 	const struct nl_sink *sink;
 	int sev;
+	nl_time real;                   /* when: the one in the line */
 	size_t n;
 	bool tally;                     /* each sink adds how many lines it was sent */
 	char human[256];                /* empty: nothing for people */

@@ -34,6 +34,7 @@ struct nl_sink {
 	struct nl_sink *a, *b;
 };
 
+#define NL_PLACES 32                    /* in a tree */
 enum nl_sink_use { NL_EMIT, NL_DELIVER };
 struct nl_sink *nl_sink_parse(const char *spec, enum nl_sink_use, struct nl_err *);    /* allocates; NULL with err */
 struct nl_sink *nl_sink_default(struct nl_run *);       /* people on a terminal, else lines on stderr */
@@ -45,7 +46,7 @@ bool nl_sink_has_human(const struct nl_sink *);
 int nl_sink_put(struct nl_sink *, struct nl_event *);   /* 0, -1: dropped */
 
 /* One place (sinkplace.c).  Opened when the first line wants it.  hour: since 1970,
- * of the segment; -1: the present one.  0, -errno. */
+ * of its segment.  0, -errno. */
 int nl_place_open(struct nl_run *, struct nl_sink *, int64_t hour);
 void nl_place_close(struct nl_run *, struct nl_sink *);
 bool nl_place_gone(const struct nl_sink *, int r);      /* -errno says that its reader is: open it again */

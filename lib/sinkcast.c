@@ -206,7 +206,8 @@ struct nl_cast *nl_cast_open(struct nl_delivery *d, const char *path, int *error
 	*error = !c ? -ENOMEM : fd < 0 ? fd : listen_at(run, fd, path);
 	if (*error == 0) {
 		c->fd = fd, c->path = path, c->next = d->casts;
-		return d->casts = c;
+		d->casts = c;
+		return c;
 	}
 	if (fd >= 0)
 		run->os->close(fd);

@@ -72,8 +72,6 @@ int nl_write_now(struct nl_run *run, int fd, const char *buf, size_t n)
 static int open_segment(struct nl_run *run, struct nl_sink *s, int64_t hour)
 {
 	char name[16], path[4096];
-	if (hour < 0)
-		hour = run->os->clock(CLOCK_REALTIME) / NL_SEC / 3600;
 	if (s->fd >= 0 && hour == s->hour)
 		return 0;
 	nl_place_close(run, s);
@@ -180,16 +178,17 @@ static void complain(struct nl_run *run, struct nl_sink *s, int r)
 	nl_say(run, "events: cannot open %s: %s", s->path, strerror(-r));
 }
 
-static int put_line(struct nl_run *run, struct nl_sink *s, const char *line, size_t n)
+static int put_line(struct nl_sink *s, const struct nl_event *e, size_t n)
 {
+	struct nl_run *run = e->run;
 	int r = 0;
 	for (int i = 0; i < 2; i++) {           // Again when its reader was gone: there may be another.
-		r = nl_place_open(run, s, -1);
+		r = nl_place_open(run, s, e->real / NL_SEC / 3600);
 		if (r < 0) {
 			complain(run, s, r);
 			return r;
 		}
-		r = nl_write_now(run, s->fd, line, n);
+		r = nl_write_now(run, s->fd, e->buf, n);
 		if (!nl_place_gone(s, r))
 			return r;
 		nl_place_close(run, s);
@@ -216,7 +215,7 @@ int nl_place_put(struct nl_sink *s, struct nl_event *e)
 			return -1;
 		memcpy(e->buf + n, tail, add);
 	}
-	if (put_line(e->run, s, e->buf, n + add) == 0)
+	if (put_line(s, e, n + add) == 0)
 		return 0;
 	s->dropped++;
 	return -1;

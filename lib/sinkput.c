@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum how { ASK, WAIT };
@@ -229,22 +228,25 @@ enum nl_took nl_deliver_parcel(struct nl_delivery *d, const struct nl_parcel *p)
 	return took == NL_FULL ? put(d, d->sink, p, WAIT) : took;
 }
 
+static int open_outlet(struct nl_delivery *d, struct nl_sink *s)
+{
+	struct nl_outlet *o = s->outlet = &d->outlets[d->noutlets++];
+	int error = 0;
+	if (s->type == NL_SINK_MEMORY)
+		o->ring = nl_ring_new(s->lines);
+	if (s->type == NL_SINK_STREAM)
+		o->cast = nl_cast_open(d, s->path, &error);
+	if (error)
+		nl_place_fails(d, s, -error);
+	return s->type == NL_SINK_MEMORY && !o->ring ? -1 : 0;
+}
+
 static int open_outlets(struct nl_delivery *d, struct nl_sink *s)
 {
-	if (s->a)
-		return open_outlets(d, s->a) < 0 || open_outlets(d, s->b) < 0 ? -1 : 0;
-	s->outlet = calloc(1, sizeof *s->outlet);
-	if (s->outlet && s->type == NL_SINK_MEMORY)
-		s->outlet->ring = nl_ring_new(s->lines);
-	if (!s->outlet || (s->type == NL_SINK_MEMORY && !s->outlet->ring))
-		return -1;
-	if (s->type != NL_SINK_STREAM)
-		return 0;
-	int error;
-	s->outlet->cast = nl_cast_open(d, s->path, &error);
-	if (!s->outlet->cast)
-		nl_place_fails(d, s, -error);
-	return 0;
+	if (!s->a)
+		return open_outlet(d, s);
+	int a = open_outlets(d, s->a), b = open_outlets(d, s->b);
+	return a < 0 || b < 0 ? -1 : 0;
 }
 
 int nl_delivery_open(struct nl_delivery *d)
@@ -262,7 +264,6 @@ static void close_outlets(struct nl_delivery *d, struct nl_sink *s)
 	} else if (s->outlet) {
 		nl_ring_free(s->outlet->ring);
 		nl_cast_close(d, s->outlet->cast);
-		free(s->outlet);
 		s->outlet = NULL;
 	}
 }

@@ -34,7 +34,7 @@ int nl_ring_put(struct nl_ring *r, const char *text, size_t n)
 	if (!copy)
 		return -ENOMEM;
 	memcpy(copy, text, n);
-	*at = (struct kept){ copy, n };
+	at->text = copy, at->n = n;
 	if (full)
 		r->first = (r->first + 1) % r->room, r->evicted++;
 	else

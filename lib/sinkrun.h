@@ -48,6 +48,8 @@ struct nl_delivery {
 	struct nl_run *run;
 	const char *spec;
 	struct nl_sink *sink;
+	unsigned noutlets;
+	struct nl_outlet outlets[NL_PLACES];
 	nl_time wait;                   /* for a place that is full */
 	nl_time stopped_at;             /* we were told to stop then; NL_NEVER */
 	bool report;                    /* SIGUSR1 came */

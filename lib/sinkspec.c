@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEEPEST = 8, PLACES = 32, LINES = 10000, LINES_MAX = 1000000 };
+enum { DEEPEST = 8, LINES = 10000, LINES_MAX = 1000000 };
 
 struct reader { const char *at; unsigned depth, places; enum nl_sink_use use; struct nl_err *err; };
 
@@ -75,16 +75,20 @@ static bool is_socket(enum nl_sink_type t)
 	return t == NL_SINK_UNIX || t == NL_SINK_STREAM || t == NL_SINK_SYSLOG;
 }
 
-/* What stands behind a word's colon; NULL: it has none. */
-static bool read_rest(const char *rest, struct nl_sink *s)
+/* What stands behind a word, if that ends in a colon. */
+static bool read_rest(const struct word *w, struct nl_sink *s)
 {
 	static const char dev_log[] = "/dev/log";
+	size_t n = strlen(w->text);
+	const char *rest = s->text + n;
+	s->lines = LINES;
+	if (w->text[n - 1] != ':')
+		return true;
 	switch (s->type) {
 	case NL_SINK_FD:
-		return !rest || read_fd(rest, s);
+		return read_fd(rest, s);
 	case NL_SINK_MEMORY:
-		s->lines = LINES;
-		return !rest || read_lines(rest, s);
+		return read_lines(rest, s);
 	case NL_SINK_SYSLOG:
 		s->path = !strcmp(rest, "syslog") ? dev_log : rest;
 		return strchr(s->path, '/');
@@ -139,8 +143,7 @@ static int read_place(struct reader *r, struct nl_sink *s)
 		return nl_fail(r->err, "'%.60s': unknown sink here: only nl-sink has it", s->text);
 	s->type = w ? w->type : NL_SINK_FILE;
 	s->fd = s->type == NL_SINK_FD ? 2 : -1;
-	size_t n = w ? strlen(w->text) : 0;
-	if (!(w ? read_rest(w->text[n - 1] == ':' ? s->text + n : NULL, s) : read_name(s)))
+	if (!(w ? read_rest(w, s) : read_name(s)))
 		return nl_fail(r->err, "'%.60s': unknown sink (%s)", s->text, known(r->use));
 	if (is_socket(s->type) && strlen(s->path) > NL_UNIX_PATH)
 		return nl_fail(r->err, "'%.60s...': a socket's name has at most %d bytes", s->text, NL_UNIX_PATH);
@@ -162,8 +165,8 @@ static struct nl_sink *place(struct reader *r)
 	size_t all = strcspn(r->at, r->depth ? "+|)" : "+|"), n = all;
 	while (n > 0 && r->at[n - 1] == ' ')
 		n--;
-	if (++r->places > PLACES) {
-		nl_fail(r->err, "more than %d places", PLACES);
+	if (++r->places > NL_PLACES) {
+		nl_fail(r->err, "more than %d places", NL_PLACES);
 		return NULL;
 	}
 	struct nl_sink *s = new_sink(r, NL_SINK_FILE);
