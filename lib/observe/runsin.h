@@ -43,6 +43,7 @@ struct name { uint32_t n, hash; char s[NL_RUN_NAME_ROOM + 1]; };
 
 struct nl_runs {
 	struct run *ring;               /* run number k is at k % room */
+	struct run *recent;             /* the one that was asked for before */
 	struct line *line;              /* of the index: as many as there are runs / 8 */
 	uint32_t room;                  /* grows up to NL_RUNS_MAX, and only then does a run leave */
 	uint64_t key;                   /* of the hash: names of runs are from strangers */

@@ -157,10 +157,12 @@ static void grow(struct nl_runs *r)
 /* The run, made when it is new. */
 struct run *nl_run_of(struct nl_runs *r, uint64_t id, int64_t time_us)
 {
+	if (r->recent && r->recent->id == id)   // The last two lines of a run are often neighbours.
+		return r->recent;
 	uint64_t hash = hash_of(r, id);
 	struct run *run = find(r, id, hash);
 	if (run)
-		return run;
+		return r->recent = run;
 	if (r->n == r->room && r->room < NL_RUNS_MAX && r->next == r->n)
 		grow(r);
 	if (r->n == r->room)
@@ -169,7 +171,7 @@ struct run *nl_run_of(struct nl_runs *r, uint64_t id, int64_t time_us)
 	run = &r->ring[r->next & (r->room - 1)];
 	r->next++, r->n++;
 	*run = (struct run){ .id = id, .first_us = time_us, .what_seq = 255 };
-	return run;
+	return r->recent = run;
 }
 
 static int grow_names(struct nl_runs *r)

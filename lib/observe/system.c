@@ -170,7 +170,6 @@ void nl_system_ahead(const struct nl_system *s, const struct nl_fact *f)
 
 enum nl_line nl_system_take(struct nl_system *s, const struct nl_fact *f, int64_t real_us)
 {
-	uint64_t hash, *slot = slot_of(s, cut(f->kind), cut(f->policy), &hash);
 	if (!nl_runs_take(s->runs, f) && !MUTANT(READS_TWICE)) {
 		s->lines[NL_LINE_DUP]++;
 		return NL_LINE_DUP;
@@ -181,7 +180,7 @@ enum nl_line nl_system_take(struct nl_system *s, const struct nl_fact *f, int64_
 	if (f->told == NL_TOLD_RUN_STARTED || f->told == NL_TOLD_RUN_ENDED)
 		return line;
 	count_call(&s->calls, f);
-	struct series *series = *slot ? s->series[(*slot & 0xffff) - 1] : nl_system_open_series(s, f->kind, f->policy);
+	struct series *series = nl_system_open_series(s, f->kind, f->policy);
 	s->overflowed += series && series == s->overflow;
 	if (!series || nl_series_take(series, f, line == NL_LINE_OK && f->time_us >= 0 ? NL_IN_TIME : NL_OUT_OF_TIME) < 0)
 		s->starved = true;
