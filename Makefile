@@ -176,7 +176,7 @@ coverage:
 	split($$3, n, " "); sum += n[2]; hit += $$2 * n[2] / 100; print $$2 "%", f; f = "" } END { printf "%.1f%% lib\n", 100 * hit / sum }'
 
 bench bench-gate: bin aid benches guest
-	@for b in run state algebra; do $(env) sh tests/bench/$$b $(if $(filter %-gate,$@),--gate) || exit; echo; done
+	@for b in run state algebra observe; do $(env) sh tests/bench/$$b $(if $(filter %-gate,$@),--gate) || exit; echo; done
 profile:
 	+@$(sub) VARIANT=release bin aid benches && $(subst $O/,build/release/,$(env)) sh tests/bench/profile
 model:
@@ -205,7 +205,7 @@ fuzz: $(fuzz_c:tests/%.c=build/%)
 # Lint: a stamp per file, so that only what changed is read again.  Silent when all is well.
 lint_c := $(wildcard bin/*.c lib/*.c lib/observe/*.c tests/*/*.c examples/*.c) $(if $(bash_h),lib/bash/nl.c)
 lint_sh := .ci/run tests/run-suite $(wildcard lib/*.sh examples/*.sh examples/*/*.sh tests/*.sh tests/*.bats tests/*.bash \
-	completions/*.bash $(addprefix tests/bench/,run state algebra profile *.sh))
+	completions/*.bash $(addprefix tests/bench/,run state algebra observe profile *.sh))
 # gcc 12 finds uninitialized values where a struct is returned; clang's analyzer and valgrind look for real ones.
 trust := -Wno-analyzer-use-of-uninitialized-value
 # Clang's analyzer stops earlier in a function: a fifth of the time, the same findings here.

@@ -4,9 +4,10 @@
  * round: on a machine that others use too, the medians of a whole run wander,
  * the ratio of two neighbours hardly does.
  *
- * pbench [-cp] [-r ROUNDS] COMMAND...   Each COMMAND is one argument, split at
+ * pbench [-cmp] [-r ROUNDS] COMMAND...   Each COMMAND is one argument, split at
  * blanks.  -c takes CPU time (of the command and what it waited for) instead of
- * wall time.  -p stays on one CPU.  The commands' output goes to /dev/null.
+ * wall time, -m the greatest memory in kB, without a first round that does not
+ * count.  -p stays on one CPU.  The commands' output goes to /dev/null.
  * Prints for each: median_us min_us ratio_to_first minus_first_us status
  */
 #include <fcntl.h>
@@ -30,7 +31,7 @@ struct cmd {
 	int status;
 };
 
-static bool cpu;
+static bool cpu, memory;
 
 static double now_us(void)
 {
@@ -64,6 +65,8 @@ static double run(struct cmd *c)
 	if (pid < 0 || wait4(pid, &ws, 0, &ru) < 0)
 		return 0;
 	c->status = WIFEXITED(ws) ? WEXITSTATUS(ws) : 128 + WTERMSIG(ws);
+	if (memory)
+		return (double)ru.ru_maxrss;
 	if (cpu)
 		return (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * 1e6 + (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec);
 	return now_us() - start;
@@ -119,9 +122,11 @@ int main(int argc, char **argv)
 	static struct cmd cmds[MAXCMDS];
 	int rounds = 21, c, n, out, null;
 
-	while ((c = getopt(argc, argv, "+cpr:")) > 0) {
+	while ((c = getopt(argc, argv, "+cmpr:")) > 0) {
 		if (c == 'c')
 			cpu = true;
+		else if (c == 'm')
+			memory = true;
 		else if (c == 'p')
 			pin();
 		else if (c == 'r')
@@ -144,7 +149,7 @@ int main(int argc, char **argv)
 		return 1;
 	for (int fd = 0; fd < 3; fd++)
 		dup2(null, fd);
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n && !memory; i++)
 		run(&cmds[i]);
 	for (int r = 0; r < rounds; r++)
 		for (int i = 0; i < n; i++) {
