@@ -68,7 +68,7 @@ readme_block() {
 		awk '/^\.It Fl/ { gsub(/,/, ""); arg = ""
 			for (i = 2; i <= NF; i++) if ($i == "Ar") arg = $(i + 1)
 			for (i = 2; i <= NF; i++) if ($i == "Fl") print "-" $(i + 1) "\t" arg }' "$root/man/$tool.1" | sort >page
-		"$tool" --complete | grep -e ^- | cut -f1,2 | tr -d = | sort >complete
+		"$tool" --complete | grep -e ^- | cut -f1,2 | sed 's/=\t/\t/' | sort >complete
 		"$tool" --help | sed -n 's/^  \(-.,\|   \) \(--[a-z-]*\) \{0,1\}\([^ ]*\).*/\1\t\2\t\3/p' |
 			awk -F '\t' '{ sub(/,/, "", $1); if ($1 ~ /-/) print $1 "\t" $3; print $2 "\t" $3 }' | sort >help
 		[ -s page ]
