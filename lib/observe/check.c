@@ -178,12 +178,14 @@ static void put_json(struct nl_out *o, const struct nl_condition *c, int is, con
 	nl_out_begin(o, NULL, '{');
 	nl_out_str(o, "condition", c->text);
 	nl_out_str(o, "result", words[is]);
-	if (is == UNKNOWN)
+	if (is == UNKNOWN) {
 		nl_out_str(o, "why", why);
-	else if (v->word)
+	} else if (v->word) {
 		nl_out_str(o, "value", v->word);
-	else
-		nl_out_raw(o, "value", nl_number_text(v->is, number), strlen(number));
+	} else {
+		nl_number_text(v->is, number);
+		nl_out_raw(o, "value", number, strlen(number));
+	}
 	nl_out_end(o, '}');
 	nl_out_bytes(o, "\n", 1);
 }

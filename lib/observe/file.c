@@ -47,6 +47,8 @@ static int merge(struct nl_intake *in, struct nl_source *s, struct nl_err *err)
 {
 	struct nl_mark *mark = NULL;
 	unsigned n = 0;
+	if (in->from_us || in->to_us)
+		return nl_fail(err, "%.120s: a snapshot knows of no single events, so not with --from, --to or asof", s->name);
 	struct nl_system *system = nl_system_load(s->name, &mark, &n, err);
 	nl_source_shut(in, s);
 	s->ended = true;

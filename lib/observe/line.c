@@ -78,9 +78,22 @@ struct nl_ahead *nl_ahead_new(void)
 	return calloc(1, sizeof(struct nl_ahead));
 }
 
+/* Of another time than is asked about.  That an earlier line was read is known all
+ * the same: it is not lost. */
+static bool is_outside(struct nl_intake *in, const struct nl_fact *f)
+{
+	if (f->time_us < in->from_us)
+		nl_system_pass(in->system, f);
+	return f->time_us < in->from_us || (in->to_us && f->time_us > in->to_us);
+}
+
 static void take(struct nl_intake *in, const struct nl_source *s, struct pending *p)
 {
 	bool event = p->what == NL_LINE_OK;
+	if (event && is_outside(in, &p->f)) {
+		pass_around(in, &p->f, p->text, p->from, p->end, p->next);
+		return;
+	}
 	if (event)
 		p->what = nl_system_take(in->system, &p->f, s->live ? in->real_us : 0);
 	else

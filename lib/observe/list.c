@@ -55,7 +55,7 @@ static void put_object(struct nl_ask *ask, struct nl_out *o, const struct nl_ser
 	nl_out_bytes(o, "\n", 1);
 }
 
-#define COLUMNS "%-24s %6s %5s %6s %6s %6s %5s %5s  %s\n"
+#define COLUMNS "%-21s %6s %5s %6s %6s %6s %5s %5s  %s\n"
 
 static void put_line(struct nl_ask *ask, struct nl_out *o, const struct nl_series *s)
 {
@@ -70,7 +70,7 @@ static void put_line(struct nl_ask *ask, struct nl_out *o, const struct nl_serie
 		snprintf(state, sizeof state, "%s", is);
 	else
 		nl_safe_text(s->last_err[0] ? s->last_err : "-", 11, state);
-	nl_out_put(o, "%s" COLUMNS "%s", open && ask->paper->colour ? "\033[31m" : "", nl_safe_text(full, 24, name),
+	nl_out_put(o, "%s" COLUMNS "%s", open && ask->paper->colour ? "\033[31m" : "", nl_safe_text(full, 21, name),
 	           nl_count_text(nl_series_counts(s, ask->now_us, ask->window_us).requests, text[0]), rate,
 	           nl_span_text(nl_series_quantile(s, .5, ask->now_us, ask->window_us, NULL, NULL), text[1]),
 	           nl_span_text(nl_series_quantile(s, .99, ask->now_us, ask->window_us, NULL, NULL), text[2]),
@@ -108,8 +108,7 @@ static const char *plural(uint64_t n)
 	return n == 1 ? "" : "s";
 }
 
-/* What is missing or cannot be trusted: nothing is said when all is well. */
-static void put_trouble(struct nl_ask *ask, struct nl_out *o)
+void nl_put_trouble(struct nl_ask *ask, struct nl_out *o)
 {
 	static const char *const what[NL_LINES] = {
 		[NL_LINE_TORN] = "torn", [NL_LINE_BAD_JSON] = "bad", [NL_LINE_DUP_KEY] = "spliced", [NL_LINE_TOO_LONG] = "too long",
@@ -155,6 +154,8 @@ static void put_totals(struct nl_ask *ask, struct nl_out *o)
 
 static int summary_answer(struct nl_ask *ask, struct nl_out *o, struct nl_err *err)
 {
+	if (ask->md)
+		return nl_summary_md(ask, o, err);
 	unsigned n;
 	char until[28];
 	struct nl_counts calls = nl_system_calls(ask->system);
@@ -172,12 +173,12 @@ static int summary_answer(struct nl_ask *ask, struct nl_out *o, struct nl_err *e
 		nl_out_put(o, "]}\n");
 	} else if (!ok) {
 		nl_out_put(o, "no events\n");
-		put_trouble(ask, o);
+		nl_put_trouble(ask, o);
 	} else {
 		nl_out_put(o, "%llu event%s of %llu run%s until %.19s; %llu of %llu call%s failed\n", (unsigned long long)ok, plural(ok),
 		           (unsigned long long)sum.runs, plural(sum.runs), nl_time_text(nl_system_latest(ask->system) * NL_US, until),
 		           (unsigned long long)calls.failures, (unsigned long long)calls.requests, plural(calls.requests));
-		put_trouble(ask, o);
+		nl_put_trouble(ask, o);
 		nl_out_put(o, "\n");
 		put_table(ask, o, s, n);
 	}
@@ -187,4 +188,8 @@ static int summary_answer(struct nl_ask *ask, struct nl_out *o, struct nl_err *e
 
 const struct nl_query nl_q_summary = {
 	.name = "summary", .args = "", .about = "what there is in all, what is missing, and the policies", .answer = summary_answer,
+};
+
+const struct nl_query nl_q_asof = {
+	.name = "asof", .args = "TIME [QUERY [WORD]...]", .about = "what a query would have answered then", .least = 1, .most = 1,
 };

@@ -41,8 +41,8 @@ static const struct nl_opt options[] = {
 	NL_OPT(0, "max-series", struct nl_observe_opts, max_series, "N", "keep at most N policies", "2000"),
 	NL_OPT(0, "socket", struct nl_observe_opts, socket, "FILE", "ask the server at FILE instead of reading", NULL),
 	NL_OPT(0, "by", struct nl_observe_opts, by, "KEY", "blame: group by KEY", "policy"),
-	NL_OPT(0, "from", struct nl_observe_opts, from, "TIME", "diff: the first moment", NULL),
-	NL_OPT(0, "to", struct nl_observe_opts, to, "TIME", "diff: the second moment", NULL),
+	NL_OPT(0, "from", struct nl_observe_opts, from, "TIME", "leave out events before TIME", NULL),
+	NL_OPT(0, "to", struct nl_observe_opts, to, "TIME", "leave out events after TIME, which is now", NULL),
 	NL_OPT(0, "set", struct nl_observe_opts, set, "KEY=VALUE", "replay: under this value", NULL),
 	NL_OPT(0, "assert", struct nl_observe_opts, assert_that, "EXPR", "replay: status 2 unless EXPR holds", NULL),
 	NL_OPT(0, "as", struct nl_observe_opts, as, "prom|otlp|cloudevents|ecs", "export: the format", "prom"),
@@ -66,11 +66,19 @@ static bool is_there(const char *path)
 /* The first operand is a query, else a source. */
 static int find_query(struct nl_observe_opts *l, struct nl_err *err)
 {
+	if (l->sources && !strcmp(l->word[0], nl_q_asof.name)) {
+		if (l->sources < 2)
+			return nl_fail(err, "asof: missing operand (nl-observe asof %s)", nl_q_asof.args);
+		l->to = l->word[1];
+		l->word += 2, l->sources -= 2;
+	}
 	const char *name = l->sources ? l->word[0] : NULL;
 	l->query = name ? nl_query_of(name) : NULL;
 	l->asked = l->query;
 	if (!l->asked)
 		l->query = nl_query_of("summary");
+	if (l->query == &nl_q_asof)
+		return nl_fail(err, "asof: twice");
 	if (l->asked)
 		l->word++, l->sources--;
 	else if (name && strcmp(name, "-") && strncmp(name, "unix:", 5) && !strchr(name, '/') && !is_there(name)) {
@@ -112,6 +120,8 @@ static int observe_init(struct nl_svc *svc, char ***argv, struct nl_err *err)
 		return 0;
 	if (find_query(l, err) < 0)
 		return -1;
+	if (l->window.given && (l->window.ns < NL_SEC || l->window.ns > NL_WINDOW_SECONDS * NL_SEC))
+		return nl_fail(err, "--window: from 1s to 15m");
 	if (l->every.given && !l->follow)
 		return nl_fail(err, "--every: only with --follow");
 	return 0;
@@ -156,7 +166,7 @@ static void answer(struct observation *o)
 	struct nl_out text;
 	nl_out_init(&text, ANSWER_MAX);
 	o->paper = paper(o->run);
-	o->ask.now_us = o->live ? o->paper.now / NL_US : nl_system_latest(o->system);
+	o->ask.now_us = o->in.to_us ? o->in.to_us : o->live ? o->paper.now / NL_US : nl_system_latest(o->system);
 	int r = o->l->asked || !o->l->stats ? o->ask.opts->query->answer(&o->ask, &text, &err) : 0;
 	if (o->l->stats && r >= 0)
 		nl_put_stats(&text, o->system, o->l->json);
@@ -270,6 +280,21 @@ static int add_sources(struct observation *o, struct nl_err *err)
 	return l->sources ? 0 : add_default(o, err);
 }
 
+static int read_moment(struct nl_run *run, const char *option, const char *text, int64_t *us, struct nl_err *err)
+{
+	*us = text ? nl_moment_read(text, run) : 0;
+	return *us >= 0 ? 0 : nl_fail(err, "%s: '%.60s': no time, as 2026-11-24T13:00, 13:00:05, 5m ago or now", option, text);
+}
+
+/* What is asked about is all that there is, but for --from and --to. */
+static int set_span(struct observation *o, struct nl_err *err)
+{
+	const struct nl_observe_opts *l = o->l;
+	if (read_moment(o->run, "--from", l->from, &o->in.from_us, err) < 0 || read_moment(o->run, "--to", l->to, &o->in.to_us, err) < 0)
+		return -1;
+	return (l->from || l->to) && l->snapshot ? nl_fail(err, "--snapshot: knows of no single events, so not with --from, --to or asof") : 0;
+}
+
 static int observe(struct observation *o, struct nl_err *err)
 {
 	struct nl_observe_opts *l = o->l;
@@ -280,7 +305,7 @@ static int observe(struct observation *o, struct nl_err *err)
 	o->live = l->follow || (l->query->live && !l->once);
 	for (unsigned i = 0; i < l->sources; i++)
 		o->live |= is_socket(l->word[l->words + i]);
-	if (open_system(o, err) < 0)
+	if (open_system(o, err) < 0 || set_span(o, err) < 0)
 		return -1;
 	o->ask = (struct nl_ask){
 		.run = o->run, .system = o->system, .arg = words, .args = l->words, .window_us = l->window.given ? l->window.ns / NL_US : 0,

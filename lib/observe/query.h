@@ -68,6 +68,12 @@ const char *nl_safe_text(const char *, unsigned columns, char buf[256]);
 enum nl_sorting { NL_BY_NAME, NL_WORST_FIRST };
 const struct nl_series **nl_ask_sorted(struct nl_ask *, enum nl_sorting, unsigned *n);
 
+/* summary --md: Markdown, md.c. */
+int nl_summary_md(struct nl_ask *, struct nl_out *, struct nl_err *);
+/* What of the events is missing or cannot be trusted, a line each; nothing when all is well. */
+void nl_put_trouble(struct nl_ask *, struct nl_out *);
+
+/* asof is no query but turns one to another time (observe.c): it has no answer. */
 extern const struct nl_query nl_q_summary, nl_q_list, nl_q_state, nl_q_rate, nl_q_pct, nl_q_circuit, nl_q_check, nl_q_asof, nl_q_diff,
 	nl_q_blame, nl_q_explain, nl_q_replay, nl_q_verify, nl_q_export, nl_q_top;
 

@@ -297,7 +297,7 @@ int nl_intake_run(struct nl_intake *in, nl_time every, nl_wake *wake, void *arg,
 	struct nl_run *run = in->run;
 	nl_time now = nl_now(run), wake_at = every ? nl_after(now, every) : NL_NEVER, look_at = now, stop_at = NL_NEVER;
 	int r = a.p && a.source && a.also ? prepare(in, err) : nl_fail(err, "out of memory");
-	for (bool on = r == 0; on && !is_over(in, now, &stop_at) && !in->error; ) {
+	for (bool on = r == 0; on && !in->over && !is_over(in, now, &stop_at) && !in->error; ) {
 		struct nl_source *file = in->sources, *any = in->sources;
 		uint64_t before = in->lines;
 		siginfo_t si;
@@ -318,7 +318,7 @@ int nl_intake_run(struct nl_intake *in, nl_time every, nl_wake *wake, void *arg,
 			break;
 		}
 		int sig = on ? nl_poll(run, a.p, a.n, until, &si) : NL_WAKE_TIME;
-		if (sig > 0)
+		if (sig > 0 && !(in->hook && in->hook->told(in->hook, sig)))
 			nl_alone(run, sig);
 		else if (sig == NL_WAKE_IO)
 			serve(in, &a);

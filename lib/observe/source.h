@@ -36,6 +36,9 @@ typedef bool nl_wake(struct nl_intake *, nl_time now, void *arg);
 struct nl_also { int fd; short events; void (*ready)(struct nl_also *, short revents); struct nl_also *next; };
 struct nl_ticker { nl_time every; nl_wake *wake; void *arg; nl_time at; struct nl_ticker *next; };      /* at: the next time, from 0; not after batches */
 
+/* Who has to do something about a signal first.  True: nothing else is to be done. */
+struct nl_hook { bool (*told)(struct nl_hook *, int sig); void *arg; };
+
 /* Runs a decompressor from its descriptor 0 to 1, in a child that was forked for
  * it; its exit status.  bin/nl-observe.c has it, where libpipeline is. */
 typedef int nl_unpack(char *const argv[]);
@@ -50,6 +53,9 @@ struct nl_intake {
 	nl_unpack *unpack;              /* NULL: compressed files are refused */
 	bool follow;                    /* go on at the end: inotify; FIFOs are opened again */
 	bool tee;                       /* bytes that are no event to stderr, unchanged; events are taken out */
+	int64_t from_us, to_us;         /* events before and after are passed over, uncounted; to_us 0: none */
+	struct nl_hook *hook;           /* or NULL */
+	bool over;                      /* set by who wants the loop to end */
 	bool leave_tail;                /* the last line of a file that has no end yet is left for the next time */
 	struct nl_mark *mark;           /* from a snapshot: where to go on */
 	unsigned nmarks;

@@ -157,6 +157,11 @@ static void count_call(struct nl_counts *n, const struct nl_fact *f)
 	n->timeouts += class == NL_ERR_TIMEOUT;
 }
 
+void nl_system_pass(struct nl_system *s, const struct nl_fact *f)
+{
+	nl_runs_take(s->runs, f);
+}
+
 void nl_system_ahead(const struct nl_system *s, const struct nl_fact *f)
 {
 	uint64_t hash, *slot;
@@ -305,8 +310,8 @@ const struct nl_series *nl_system_find(const struct nl_system *s, const char *na
 		                 && strcmp(slash + 1, p->policy) == 0;
 		if (with_kind)
 			return p;
-		if (strcmp(name, p->policy) != 0)
-			continue;
+		if (strcmp(name, p->policy) != 0 || (n > 0 && p->kind == NL_S_CONTROL))
+			continue;                       // What nl-ctl did to a policy, behind the policy.
 		size_t at = strlen(kinds);
 		snprintf(kinds + at, sizeof kinds - at, "%s%.10s/%.64s", n++ ? ", " : "", p->kind_text, p->policy);
 		found = p;

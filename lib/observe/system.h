@@ -99,6 +99,8 @@ enum nl_line nl_system_take(struct nl_system *, const struct nl_fact *, int64_t 
 void nl_system_ahead(const struct nl_system *, const struct nl_fact *);
 /* Counts a line that was no event. */
 void nl_system_line(struct nl_system *, enum nl_line);
+/* Notes that an event was read, and nothing else of it. */
+void nl_system_pass(struct nl_system *, const struct nl_fact *);
 /* Adds all of b to a, as if a had read b's lines.  Lines that both have read count twice, and nl_runs_sum says how many. */
 int nl_system_merge(struct nl_system *a, const struct nl_system *b);
 
