@@ -67,9 +67,12 @@ stat_of() { nl-observe --stats "${@:2}" | sed -n "s/^$1 //p"; }
 }
 
 @test "A run that is killed hides only lines behind those that were read, and is told as killed" {
-	# It writes events until its third attempt tells us, and waits.
-	NL_EVENTS=$PWD/log@debug start nl-retry --name victim -b const:1ms -n 9 sh -c '[ "$NL_ATTEMPT" = 3 ] && touch here && exec sleep 60; exit 3'
+	# It writes events until its third attempt tells us, and waits.  start sets $pid.
+	# shellcheck disable=SC2016
+	NL_EVENTS=$PWD/log@debug start nl-retry --name victim -b const:1ms -n 9 \
+		sh -c '[ "$NL_ATTEMPT" = 3 ] && touch here && exec sleep 60; exit 3'
 	wait_for 10 test -e here
+	# shellcheck disable=SC2154
 	kill -KILL "$pid"
 	NL_EVENTS=$PWD/log@debug nl-timeout 5s true
 	[[ $(stats log) = $'runs 2\nended 1\nkilled 1\nsent 3\nlost 0' ]]

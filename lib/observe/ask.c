@@ -53,7 +53,7 @@ static int by_size(const void *a, const void *b)
 
 static double exact_quantile(const struct nl_series *s, double q, int64_t from, int64_t to, uint64_t *n)
 {
-	int64_t us[NL_EXACT];
+	int64_t us[NL_EXACT] = { 0 };
 	unsigned k = 0;
 	for (unsigned i = 0; i < s->nlast; i++) {
 		int64_t second = s->last[i].time_us / 1000000;
@@ -83,8 +83,8 @@ static double cells_quantile(const uint64_t cell[NL_NO_TIME], double q, uint64_t
 
 double nl_series_quantile(const struct nl_series *s, double q, int64_t now_us, int64_t window_us, uint64_t *n, bool *exact)
 {
-	uint64_t none, cell[NL_NO_TIME] = { 0 };
-	bool ignored;
+	uint64_t none = 0, cell[NL_NO_TIME] = { 0 };
+	bool ignored = false;
 	int64_t from = window_us ? begin_of(now_us, window_us) : INT64_MIN, to = window_us ? now_us / 1000000 : INT64_MAX;
 	n = n ? n : &none;
 	exact = exact ? exact : &ignored;

@@ -39,7 +39,7 @@ struct nl_runs_sum nl_runs_sum(const struct nl_runs *);
 
 /* Each run that lost lines or has no end, by first time: for findings.  lost -1: it has no end. */
 typedef void nl_run_told(uint64_t run, const char *what, int64_t first_us, int64_t last_us, int64_t lost, void *arg);
-int nl_runs_each_trouble(const struct nl_runs *, nl_run_told *, void *arg);     /* 0, -1: no memory */
+int nl_runs_each_trouble(const struct nl_runs *r, nl_run_told *told, void *arg);     /* 0, -1: no memory */
 
 /* One run as it is in a snapshot; ascending by run. */
 struct nl_run_range { uint32_t from, to; };             /* seqs [from, to) that were read */
@@ -54,7 +54,7 @@ struct nl_run_facts {
 	uint32_t closed;                /* of these, seqs that were not read: oldest holes of a run that has too many */
 };
 typedef int nl_run_facts_told(const struct nl_run_facts *, void *arg);
-int nl_runs_each(const struct nl_runs *, nl_run_facts_told *, void *arg);       /* 0, -1: no memory, or told said so */
+int nl_runs_each(const struct nl_runs *r, nl_run_facts_told *told, void *arg);       /* 0, -1: no memory, or told said so */
 int nl_runs_add(struct nl_runs *, const struct nl_run_facts *);
 /* Of those that are no longer in the table. */
 const struct nl_runs_sum *nl_runs_gone(const struct nl_runs *);

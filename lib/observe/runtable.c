@@ -144,8 +144,10 @@ static void evict(struct nl_runs *r)
 static void grow(struct nl_runs *r)
 {
 	struct run *ring = realloc(r->ring, 2 * r->room * sizeof *ring);
-	struct line *line = ring ? new_index(2 * r->room) : NULL;
-	r->ring = ring ? ring : r->ring;
+	if (!ring)
+		return;
+	r->ring = ring;
+	struct line *line = new_index(2 * r->room);
 	if (!line)
 		return;
 	free(r->line);

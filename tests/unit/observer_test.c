@@ -316,7 +316,8 @@ static void random_logs(void)
 static enum nl_line call(struct nl_system *s, const char *policy, int64_t second, bool failed, int64_t dur_us, int64_t real_s)
 {
 	static uint64_t run = 1;
-	struct nl_fact f = { .time_us = second * 1000000, .told = failed ? NL_TOLD_FAILURE : NL_TOLD_SUCCESS, .run = ++run, .attempts = -1, .dur_us = dur_us,
+	run++;
+	struct nl_fact f = { .time_us = second * 1000000, .told = failed ? NL_TOLD_FAILURE : NL_TOLD_SUCCESS, .run = run, .attempts = -1, .dur_us = dur_us,
 	                     .policy = { policy, (unsigned)strlen(policy) }, .kind = { "timeout", 7 }, .err = { failed ? "timeout" : NULL, failed ? 7 : 0 } };
 	return nl_system_take(s, &f, real_s * 1000000);
 }
@@ -324,7 +325,8 @@ static enum nl_line call(struct nl_system *s, const char *policy, int64_t second
 static void move(struct nl_system *s, int64_t time_us, uint64_t epoch, enum nl_told told)
 {
 	static uint64_t run = UINT64_C(1) << 40;
-	struct nl_fact f = { .time_us = time_us, .told = told, .run = ++run, .epoch = (int64_t)epoch, .policy = { "gw", 2 }, .kind = { "breaker", 7 },
+	run++;
+	struct nl_fact f = { .time_us = time_us, .told = told, .run = run, .epoch = (int64_t)epoch, .policy = { "gw", 2 }, .kind = { "breaker", 7 },
 	                     .line = { "{}", 2 } };
 	CHECK(nl_system_take(s, &f, 0) == NL_LINE_OK);
 }
