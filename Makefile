@@ -236,7 +236,7 @@ tools := $(notdir $(bins))
 put = $(foreach t,$(tools),$O/bin/$t:bin/$t:755 completions/nl.bash:share/bash-completion/completions/$t:644 \
 	completions/nl.fish:share/fish/vendor_completions.d/$t.fish:644) completions/_nl:share/zsh/site-functions/_nl:644 \
 	$(foreach m,$(notdir $(man)),man/$m:share/man/man$(patsubst .%,%,$(suffix $m))/$m:644) \
-	$(foreach f,nl.sh policies $(notdir $(wildcard lib/*.schema.json)),lib/$f:share/ninelives/$f:644) \
+	$(foreach f,nl.sh policies ninelives.rules.yml $(notdir $(wildcard lib/*.schema.json)),lib/$f:share/ninelives/$f:644) \
 	lib/tmpfiles.d/ninelives.conf:lib/tmpfiles.d/ninelives.conf:644 lib/nl.h:include/nl.h:644 \
 	build/pic/libninelives.a:lib/libninelives.a:644 build/pic/ninelives.pc:lib/pkgconfig/ninelives.pc:644 \
 	$(if $(bash_h),build/pic/nl.so:lib/bash/nl.so:755) \

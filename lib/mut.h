@@ -93,6 +93,7 @@ enum {
 	MUT_READER_FOR_EVER,            /* a reader of events that died is not looked for again */
 	MUT_LOST_UNTOLD,                /* a subscriber is not told that it has lost lines */
 	MUT_GIVES_TWICE,                /* a place that is full has the others given the same line again */
+	MUT_SCRAPE_WAITS,               /* one client that sends nothing keeps all others waiting */
 };
 
 #endif

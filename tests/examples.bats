@@ -20,6 +20,7 @@ prints() {
 }
 
 @test "telemetry_basic.sh prints what it says" { prints telemetry_basic.sh; }
+@test "observer.sh prints what it says" { prints observer.sh; }
 @test "telemetry_composition.sh prints what it says" { prints telemetry_composition.sh; }
 @test "cron.sh prints what it says" { prints cron.sh; }
 

@@ -3,9 +3,11 @@
 #
 # nl-observe export: for Prometheus, OpenTelemetry, CloudEvents and Elastic.
 # The sentences are those of nl-observe(1).
-# shellcheck disable=SC2154  # set by run and start
+# shellcheck disable=SC2016,SC2154  # text for sed and awk; set by run and start
 bats_require_minimum_version 1.5.0
 load helper
+
+setup_file() { export BATS_TEST_TIMEOUT=60; }
 
 # log FILE: a call of each kind of policy, and what goes wrong with it.
 log() {
@@ -164,4 +166,144 @@ back() {
 	kill "$pid"
 	wait "$pid" || :
 	exported
+}
+
+# get PATH ARG...: by curl from ./metrics.sock; the status line is in headers, the body in body.
+get() {
+	local path=$1
+
+	shift
+	curl -sS -m 20 --unix-socket metrics.sock -D headers -o body "$@" "http://localhost$path"
+}
+
+# scraped: nl-observe follows ev and answers at ./metrics.sock.
+scraped() {
+	[ -e ev ] || : >ev
+	NL_EVENTS=off start nl-observe -F --scrape unix:metrics.sock ev
+	wait_for 10 [ -S metrics.sock ]
+}
+
+stop() {
+	kill "$pid"
+	wait "$pid" || :
+}
+
+@test "With --scrape GET /metrics of HTTP is answered with what export prints, as of now" {
+	log ev
+	scraped >out
+	get /metrics
+	[[ $(<headers) == 'HTTP/1.1 200 OK'*'Content-Type: text/plain; version=0.0.4; charset=utf-8'*'Connection: close'* ]]
+	promtool check metrics <body
+	nl-observe export ev >prom
+	cmp prom body
+	NL_EVENTS=$PWD/ev nl-retry --name later true
+	again() { get '/metrics?x=1' && grep -q 'policy="later"' body; }
+	wait_for 10 again
+	stop
+	[ ! -e metrics.sock ]
+}
+
+@test "Another path is 404, another method 405, and what is no request 400" {
+	scraped >out
+	get /
+	[[ $(<headers) == 'HTTP/1.1 404 '* ]]
+	get /metrics/x
+	[[ $(<headers) == 'HTTP/1.1 404 '* ]]
+	get /metrics -X POST
+	[[ $(<headers) == 'HTTP/1.1 405 '*'Allow: GET'* ]]
+	get /metrics -X lower
+	[[ $(<headers) == 'HTTP/1.1 400 '* ]]
+	get /metrics -H "x: $(printf %9000d 1)" || :
+	[[ $(<headers) == 'HTTP/1.1 431 '* ]]
+	get /metrics
+	[[ $(<headers) == 'HTTP/1.1 200 '* ]]
+	stop
+}
+
+@test "One request is answered at a time, and who has not taken the answer within five seconds is cut off" {
+	local idle
+
+	scraped >out
+	node -e 'require("net").connect("metrics.sock").on("error", () => {}).write("GET /metrics HTTP/1.1\r\n", () => console.log("sent"))' >said 3>&- &
+	idle=$!
+	wait_for 20 [ -s said ]
+	get /metrics
+	[[ $(<headers) == 'HTTP/1.1 200 '* ]]
+	wait $idle
+	stop
+}
+
+@test "--scrape takes no other address, and only while something is followed" {
+	local at
+
+	for at in 0.0.0.0:9464 :9464 9464 localhost:9464 127.0.0.1: 127.0.0.1:0 127.0.0.1:65536 127.0.0.1:1x '[::]:1' 127.0.0.2:1; do
+		run -125 nl-observe -F --scrape "$at" /dev/null
+		[[ $output == "nl-observe: --scrape '$at': unix:PATH, 127.0.0.1:PORT or [::1]:PORT"* ]]
+	done
+	run -125 nl-observe --scrape unix:metrics.sock /dev/null
+	[[ $output == *--follow* ]]
+	: >taken
+	run -125 nl-observe -F --scrape unix:taken /dev/null
+	[ -e taken ]
+}
+
+# prometheus_at PORT: the server that Debian has, with our rules, scraping 127.0.0.1:$1.
+prometheus_at() {
+	cat >prometheus.yml <<-EOT
+	global: { scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 200ms }
+	rule_files: [$NL_ROOT/lib/ninelives.rules.yml]
+	scrape_configs: [{ job_name: ninelives, static_configs: [{ targets: ['127.0.0.1:$1'] }] }]
+	EOT
+	prometheus --config.file=prometheus.yml --storage.tsdb.path=tsdb --web.listen-address="127.0.0.1:$(($1 + 1))" --log.level=error 2>prometheus.log 3>&- &
+	server=$!
+}
+
+ask() {
+	curl -sS -m 5 --noproxy '*' "http://127.0.0.1:$((port + 1))/api/v1/query" --data-urlencode "query=$1" 2>/dev/null | jq -r '.data.result[].value[1]'
+}
+says() { [ "$(ask "$1")" = "$2" ]; }
+
+@test "The server of Prometheus scrapes it, and its rules find what is wrong" {
+	local port try
+
+	log ev
+	for try in {1..20}; do
+		port=$((30000 + (BASHPID + try * 977) % 10000))
+		NL_EVENTS=off start nl-observe -F --scrape "127.0.0.1:$port" ev >out 2>err
+		up() { ! alive "$pid" || curl -fs -m 5 --noproxy '*' -o /dev/null "http://127.0.0.1:$port/metrics"; }
+		wait_for 10 up
+		! alive "$pid" || break
+	done
+	prometheus_at "$port"
+	wait_for 40 says 'nl_circuit_state{job="ninelives",policy="api",state="open"}' 1
+	wait_for 10 says 'up' 1
+	says 'sum(nl_request_duration_seconds_count{policy="db"})' 2
+	NL_EVENTS=$PWD/ev nl-retry --name db true
+	wait_for 20 says 'sum(nl_request_duration_seconds_count{policy="db"})' 3
+	wait_for 20 says 'count(ALERTS{alertname="NlCircuitOpen",policy="api",alertstate="pending"})' 1
+	kill "$server" "$pid"
+	wait "$server" "$pid" || :
+}
+
+@test "The rules are valid, and each alert fires when it must and not before" {
+	promtool check rules "$NL_ROOT/lib/ninelives.rules.yml"
+	promtool test rules "$NL_ROOT/tests/rules.yml"
+	[ "$(grep -c '^      - alert:' "$NL_ROOT/lib/ninelives.rules.yml")" = \
+		"$(sed -n 's/.*alertname: //p' "$NL_ROOT/tests/rules.yml" | sort -u | wc -l)" ]
+}
+
+# used: the metrics of ours in the expressions of stdin, without the parts of histograms and summaries.
+used() { grep -ow 'nl_[a-z0-9_]*' | sed -E 's/_(bucket|sum|count)$//' | sort -u; }
+
+@test "What the rules and examples/grafana.json ask for is exported" {
+	log ev
+	nl-observe export ev | sed -n 's/^# TYPE \([^ ]*\) .*/\1/p' | sort >there
+	jq -r '.. | .expr? // empty' "$NL_ROOT/examples/grafana.json" >exprs
+	[ "$(wc -l <exprs)" -ge 15 ]
+	jq -e '.panels | length > 5 and (map(.id) | unique | length) == length' "$NL_ROOT/examples/grafana.json"
+	[ "$(cat exprs "$NL_ROOT/lib/ninelives.rules.yml" | used | comm -23 - there)" = '' ]
+	# Each is an expression of Prometheus, with the variables of the dashboard in their places.
+	sed 's/\$policy/.*/g; s/\$__rate_interval/5m/g' exprs | awk 'BEGIN { print "groups:\n- name: g\n  rules:" }
+		{ gsub(/\047/, "&&"); printf "  - record: r:%d\n    expr: \047%s\047\n", NR, $0 }' >rules.yml
+	promtool check rules rules.yml
 }

@@ -93,6 +93,7 @@ table() {
 	TAKES_SOCKET        bats ingest.bats 'nothing else is'
 	TEE_EATS            bats ingest.bats 'unchanged, byte for byte'
 	OVERWRITES_SNAPSHOT bats ingest.bats 'damaged or none is an error'
+	SCRAPE_WAITS        bats export.bats 'within five seconds'
 	EOF
 }
 

@@ -11,6 +11,11 @@
 /* The system as Prometheus reads it.  0; -1 with err. */
 int nl_prom_put(struct nl_ask *, struct nl_out *, struct nl_err *);
 
+/* Lets Prometheus scrape it while lines are read: at unix:PATH or HOST:PORT of the loopback.  NULL with err. */
+struct nl_scrape;
+struct nl_scrape *nl_scrape_open(struct nl_ask *, struct nl_intake *, const char *at, struct nl_err *);
+void nl_scrape_close(struct nl_scrape *);       /* NULL is fine */
+
 /* An event as one line in another form; nothing of it is lost. */
 typedef void nl_export_line(struct nl_out *, const struct nl_fact *);
 nl_export_line nl_otlp_line, nl_cloudevents_line, nl_ecs_line;

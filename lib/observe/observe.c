@@ -47,6 +47,7 @@ static const struct nl_opt options[] = {
 	NL_OPT(0, "assert", struct nl_observe_opts, assert_that, "EXPR", "replay: status 2 unless EXPR holds", NULL),
 	NL_OPT(0, "as", struct nl_observe_opts, as, "prom|otlp|cloudevents|ecs", "export: the format", "prom"),
 	NL_OPT(0, "out", struct nl_observe_opts, out, "FILE", "put the answer in the place of FILE, in one step", NULL),
+	NL_OPT(0, "scrape", struct nl_observe_opts, scrape, "ADDRESS", "let Prometheus scrape at unix:PATH or 127.0.0.1:PORT", NULL),
 	NL_OPT(0, "sort", struct nl_observe_opts, sort, "COLUMN", "top: by this column", NULL),
 	NL_OPT(0, "filter", struct nl_observe_opts, filter, "TEXT", "top: policies with TEXT in their names", NULL),
 	{ 0 }
@@ -305,6 +306,8 @@ static int observe(struct observation *o, struct nl_err *err)
 	o->live = l->follow || (l->query->live && !l->once);
 	for (unsigned i = 0; i < l->sources; i++)
 		o->live |= is_socket(l->word[l->words + i]);
+	if (l->scrape && !o->live)
+		return nl_fail(err, "--scrape: only while following (--follow)");
 	if (open_system(o, err) < 0 || set_span(o, err) < 0)
 		return -1;
 	o->ask = (struct nl_ask){
@@ -319,8 +322,12 @@ static int observe(struct observation *o, struct nl_err *err)
 		nl_intake_tick(&o->in, &printer);
 	}
 	o->save_at = nl_after(nl_now(o->run), save_each(l));
+	struct nl_scrape *scrape = r == 0 && l->scrape ? nl_scrape_open(&o->ask, &o->in, l->scrape, err) : NULL;
+	if (l->scrape && !scrape)
+		r = -1;
 	if (r == 0)
 		r = nl_intake_run(&o->in, o->in.follow && l->snapshot ? save_each(l) : 0, wake, o, err);
+	nl_scrape_close(scrape);
 	assert(nl_lines_of(o->system) == o->before + o->in.lines);
 	if (r == 0 && o->in.error != EPIPE)
 		answer(o);

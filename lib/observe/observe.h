@@ -22,7 +22,7 @@ struct nl_observe_opts {
 	bool follow, tee;
 	struct nl_span every, lateness;
 	struct nl_num max_series;
-	const char *snapshot, *socket, *out;
+	const char *snapshot, *socket, *out, *scrape;
 	/* operands */
 	enum nl_opt_result about;       /* --help and the like behind them */
 	const struct nl_query *query;
