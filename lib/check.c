@@ -107,7 +107,7 @@ static void ask(struct list *l, const struct nl_term *t, const struct nl_rule_of
 {
 	for (const struct nl_rule_of *r = rules; r->code && l->n < NL_FINDINGS; r++) {
 		struct nl_finding f = { .code = r->code, .severity = r->severity, .at = t->e };
-		if (!t->svc && t->kind != NL_TERM_RACE)
+		if (!t->svc && t->kind != NL_TERM_RACE && t->kind != NL_TERM_FALLBACK)
 			continue;
 		if (!r->rule(l->c, t, &f) || is_known(l, f.code, f.at))
 			continue;
@@ -165,13 +165,13 @@ int nl_check_of(struct nl_out *o, const struct nl_expr *root, const struct nl_qu
 	struct nl_arena mem = { .most = (size_t)32 << 20 };
 	struct nl_finding *found[NL_FINDINGS];
 	struct nl_mended m = { .text = "" };
-	struct nl_checked c = { .root = root, .all = nl_term_new(root, &mem, err), .mem = &mem, .once = q->once };
+	struct nl_checked c = { .root = root, .all = nl_term_new(root, &mem, err), .mem = &mem, .once = q->once || nl_expr_once(root) };
 	int n = c.all ? nl_check_find(&c, found, err) : -1, told = 0;
 	const char *alone = NULL;
 	for (int i = 0; i < n && told >= 0; i++)
 		if (!is_old(q, found[i]))
 			told = nl_check_tell(o, &c, found[i], q, &alone, err) ? -1 : told + 1;
-	if (told > 0 && nl_mend(&m, root, q->once, &mem, err) < 0)
+	if (told > 0 && nl_mend(&m, root, c.once, &mem, err) < 0)
 		told = -1;
 	if (told > 0 && (q->json || told > 1 || strcmp(alone, m.text) != 0))
 		nl_check_tell_mended(o, root, &m, q);

@@ -86,21 +86,54 @@ static bool is_masked(const struct nl_checked *c, const struct nl_term *t, struc
 	return true;
 }
 
+/* Does it run the command? */
+static bool runs(const struct nl_term *t)
+{
+	bool found = t->kind == NL_TERM_COMMAND;
+	for (const struct nl_term *i = t->inner; i && !found; i = i->next)
+		found = runs(i);
+	return found;
+}
+
+/* Of a chain of branches the first that runs the command stays, with what is left of it. */
+static void leave_one(struct nl_finding *f, const struct nl_term *t)
+{
+	unsigned n = 0;
+	const struct nl_term *i = t->inner;
+	while (i->next && !runs(i))
+		i = i->next;
+	for (; i->next; i = i->next)
+		n++;
+	nl_finding_edit(f, (struct nl_edit){ .what = NL_EDIT_REMOVE, .at = t->e });
+	for (const struct nl_expr *e = t->e; n > 1 && e->b; e = e->a, n--)
+		nl_finding_edit(f, (struct nl_edit){ .what = NL_EDIT_REMOVE, .at = e->a });
+}
+
+/* What it runs at once, or in turn: branches that run the command, as often as there is one of each. */
+static unsigned copies(const struct nl_term *t)
+{
+	unsigned n = 0;
+	for (const struct nl_term *i = t->inner; i; i = i->next)
+		n += runs(i);
+	return n * (t->kind == NL_TERM_RACE ? nl_term_num(t, "hedge", 1) : 1);
+}
+
 static bool runs_twice(const struct nl_checked *c, const struct nl_term *t, struct nl_finding *f)
 {
-	bool race = t->kind == NL_TERM_RACE && nl_term_arms(t) > 1;
-	if (!c->once || (!race && !nl_term_repeats(t)))
+	bool branches = t->kind == NL_TERM_RACE || t->kind == NL_TERM_FALLBACK;
+	if (!c->once || (branches ? copies(t) < 2 : !nl_term_repeats(t)))
 		return false;
-	if (race) {
+	if (t->kind == NL_TERM_RACE) {
 		f->severity = NL_FAULT;
-		SAY(f, "What must not be done twice is begun %u times, and a loser is stopped when it may be half done.", nl_term_arms(t));
+		SAY(f, "What must not be done twice is begun %u times, and a loser is stopped when it may be half done.", copies(t));
+	} else if (branches) {
+		SAY(f, "What must not be done twice is begun again when it has failed: a branch that was stopped, or lost its connection, may "
+		    "have done it.");
 	} else {
 		SAY(f, "What must not be done twice is retried: an attempt that was stopped, or lost its connection, may have been done.");
 	}
 	f->scene = (struct nl_scene){ .status = 1 };
-	nl_finding_edit(f, (struct nl_edit){ .what = NL_EDIT_REMOVE, .at = t->e });
-	for (const struct nl_expr *e = t->e; race && e->op == NL_EXPR_RACE && e->a->op == NL_EXPR_RACE; e = e->a)
-		nl_finding_edit(f, (struct nl_edit){ .what = NL_EDIT_REMOVE, .at = e->a });
+	leave_one(f, t);
 	return true;
 }
 

@@ -71,7 +71,9 @@ static void put_expr(struct page *p, const struct nl_expr *e, const struct insid
 	char *text;
 	switch (e->op) {
 	case NL_EXPR_PASS:
-		put_rest(p, rest, depth);
+		if (e->once)
+			put_call(p, depth, "once", &e->at, e->name);
+		put_rest(p, rest, depth + e->once);
 		break;
 	case NL_EXPR_FAIL:
 		put_call(p, depth, "fail", &e->at, e->name);
@@ -131,7 +133,7 @@ static void put_json(struct nl_out *o, const char *key, const struct nl_expr *e)
 	static const char *const ops[] = { [NL_EXPR_PASS] = "pass", [NL_EXPR_FAIL] = "fail", [NL_EXPR_LAYER] = "layer", [NL_EXPR_WRAP] = "wrap",
 		[NL_EXPR_ELSE] = "fallback", [NL_EXPR_RACE] = "race" };
 	nl_out_begin(o, key, '{');
-	nl_out_str(o, "op", ops[e->op]);
+	nl_out_str(o, "op", e->once ? "once" : ops[e->op]);
 	if (e->op == NL_EXPR_LAYER)
 		nl_out_str(o, "layer", e->svc->layer->name);
 	if (e->name)

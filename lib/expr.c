@@ -19,8 +19,8 @@
 
 static const struct nl_expr *read_else(struct nl_expr_parser *p);
 
-static const struct nl_expr *node(struct nl_expr_parser *p, enum nl_expr_op op, struct nl_spot at, const struct nl_expr *a,
-                                  const struct nl_expr *b)
+static struct nl_expr *node(struct nl_expr_parser *p, enum nl_expr_op op, struct nl_spot at, const struct nl_expr *a,
+                            const struct nl_expr *b)
 {
 	struct nl_expr *e = nl_expr_get(p, sizeof *e);
 	if (e)
@@ -122,6 +122,24 @@ static const struct nl_expr *no_term(struct nl_expr_parser *p, char c)
 	return nl_expr_wrong(p, at, "'%c': a layer is expected (retry, timeout, ...), @NAME or (", c);
 }
 
+static const struct nl_expr *read_word(struct nl_expr_parser *p, struct nl_spot at)
+{
+	static const char *const words[] = { "pass", "once", "fail" };
+	const size_t n = sizeof words / sizeof *words;
+	size_t len = nl_expr_word(&p->in), i = 0;
+	while (i < n && (len != 4 || memcmp(p->in.p, words[i], 4) != 0))
+		i++;
+	if (i == n)
+		return nl_expr_layer_read(p, len);
+	p->in.p += len;
+	if (nl_expr_peek(&p->in) == '(')
+		return nl_expr_wrong(p, nl_expr_here(&p->in), "%s: takes no arguments", words[i]);
+	struct nl_expr *e = node(p, i == 2 ? NL_EXPR_FAIL : NL_EXPR_PASS, at, NULL, NULL);
+	if (e)
+		e->once = i == 1;
+	return e;
+}
+
 static const struct nl_expr *read_atom(struct nl_expr_parser *p)
 {
 	char c = nl_expr_peek(&p->in);
@@ -138,14 +156,7 @@ static const struct nl_expr *read_atom(struct nl_expr_parser *p)
 		return no_term(p, c);
 	if (++p->terms > NL_EXPR_TERMS)
 		return nl_expr_wrong(p, at, "more than %d layers", NL_EXPR_TERMS);
-	size_t len = nl_expr_word(&p->in);
-	bool pass = len == 4 && !memcmp(p->in.p, "pass", 4), fail = len == 4 && !memcmp(p->in.p, "fail", 4);
-	if (!pass && !fail)
-		return nl_expr_layer_read(p, len);
-	p->in.p += len;
-	if (nl_expr_peek(&p->in) == '(')
-		return nl_expr_wrong(p, nl_expr_here(&p->in), "%s: takes no arguments", pass ? "pass" : "fail");
-	return node(p, pass ? NL_EXPR_PASS : NL_EXPR_FAIL, at, NULL, NULL);
+	return read_word(p, at);
 }
 
 /* What stands behind a term and is no operator. */
@@ -244,6 +255,11 @@ int nl_expr_read_policy(struct nl_expr_tree *tree, const struct nl_named *policy
 	tree->mem.most = (size_t)32 << 20;
 	tree->root = read_policy(&p, policy);
 	return tree->root ? 0 : -1;
+}
+
+bool nl_expr_once(const struct nl_expr *e)
+{
+	return e->once || (e->b && (nl_expr_once(e->a) || nl_expr_once(e->b)));
 }
 
 void nl_expr_clear(struct nl_expr_tree *tree)

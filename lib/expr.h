@@ -5,7 +5,7 @@
  *   expr = wrap { "|" wrap }        try A; on failure B
  *   wrap = race { "+" race }        A wraps B
  *   race = atom { "&" atom }        both at once, the first success wins
- *   atom = "(" expr ")" | "@" NAME | "pass" | "fail" | LAYER [ "(" [ arg { "," arg } ] ")" ]
+ *   atom = "(" expr ")" | "@" NAME | "pass" | "once" | "fail" | LAYER [ "(" [ arg { "," arg } ] ")" ]
  *   arg  = [ KEY "=" ] VALUE        VALUE bare, or in '' or ""
  *
  * All three associate to the left.  LAYER is a tool's name without nl-, KEY the
@@ -22,7 +22,7 @@
 #include "nl.h"
 
 #define NL_EXPR_LONGEST 65536           /* bytes of text */
-#define NL_EXPR_TERMS 512               /* layers, pass, fail and names, those inside names included */
+#define NL_EXPR_TERMS 512               /* layers, pass, once, fail and names, those inside names included */
 #define NL_EXPR_DEEP 64                 /* parentheses and names inside each other */
 #define NL_EXPR_WORDS 65536             /* words that an expression may add to a command */
 
@@ -37,6 +37,7 @@ struct nl_expr {
 	struct nl_spot at;              /* of the name or the operator */
 	const struct nl_expr *a, *b;    /* of WRAP, ELSE and RACE */
 	struct nl_svc *svc;             /* of LAYER: an instance with its options, init done, nothing inside */
+	bool once;                      /* of PASS: what it wraps must not be done twice; nothing else comes of it */
 	char **words;                   /* of LAYER: "nl-retry", "--attempts=3", … and its operands, NULL */
 	const char *name;               /* @NAME whose expression this is the root of, or NULL */
 };
@@ -56,6 +57,9 @@ void nl_expr_free(struct nl_expr_tree *);
 /* The same into a tree that is the caller's: zero, but mem.first may be set.  0, -1. */
 int nl_expr_read(struct nl_expr_tree *, const char *text, const struct nl_policies *, struct nl_err *, struct nl_spot *where);
 void nl_expr_clear(struct nl_expr_tree *);
+
+/* Is `once` somewhere in it? */
+bool nl_expr_once(const struct nl_expr *);
 
 /* The expression of a policy, which need not be the first of its name. */
 struct nl_named;

@@ -90,7 +90,7 @@ static const struct nl_expr *unknown_layer(struct nl_expr_parser *p, struct nl_s
 	const struct nl_layer *layer;
 	for (const struct kind *k = kinds; k->layer; k++)
 		nl_near_try(&near, k->layer, strlen(k->layer));
-	nl_near_list(&near, "pass|fail");
+	nl_near_list(&near, "pass|once|fail");
 	if (p->policies && nl_policies_find(p->policies, word, len))
 		return nl_expr_wrong(p, at, "'%.*s': unknown layer; the policy of that name is @%.*s", n, word, n, word);
 	if (len > 3 && !memcmp(word, "nl-", 3) && kind_of(word + 3, len - 3, &layer))
@@ -98,7 +98,7 @@ static const struct nl_expr *unknown_layer(struct nl_expr_parser *p, struct nl_s
 	if (hint || near.best)
 		return nl_expr_wrong(p, at, "'%.*s': unknown layer, did you mean %.*s?", n, word, hint ? (int)strlen(hint) : (int)near.best_len,
 		                     hint ? hint : near.best);
-	return nl_expr_wrong(p, at, "'%.*s': unknown layer (retry, timeout, breaker, bulkhead, race, fallback, pass, fail)", n, word);
+	return nl_expr_wrong(p, at, "'%.*s': unknown layer (retry, timeout, breaker, bulkhead, race, fallback, pass, once, fail)", n, word);
 }
 
 static const struct nl_opt *option(const struct nl_layer *layer, const char *key, size_t len)

@@ -77,7 +77,7 @@ static void put_expr(struct nl_text *t, const struct nl_expr *e, int least)
 	if (group)
 		nl_text_put(t, "(");
 	if (e->op == NL_EXPR_PASS || e->op == NL_EXPR_FAIL) {
-		nl_text_bytes(t, e->op == NL_EXPR_PASS ? "pass" : "fail", 4);
+		nl_text_bytes(t, e->once ? "once" : e->op == NL_EXPR_PASS ? "pass" : "fail", 4);
 	} else if (e->op == NL_EXPR_LAYER) {
 		put_layer(t, e->words);
 	} else {

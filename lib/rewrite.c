@@ -50,12 +50,18 @@ static const struct nl_expr *node(struct nl_arena *mem, enum nl_expr_op op, cons
 	return e;
 }
 
+/* once says something. */
+static bool is_nothing(const struct nl_expr *e)
+{
+	return e->op == NL_EXPR_PASS && !e->once;
+}
+
 /* a + b, where pass is nothing. */
 static const struct nl_expr *wrap(struct nl_arena *mem, const struct nl_expr *a, const struct nl_expr *b)
 {
 	if (!a || !b)
 		return NULL;
-	return a->op == NL_EXPR_PASS ? b : b->op == NL_EXPR_PASS ? a : node(mem, NL_EXPR_WRAP, a, b);
+	return is_nothing(a) ? b : is_nothing(b) ? a : node(mem, NL_EXPR_WRAP, a, b);
 }
 
 static const struct nl_expr *layer(const struct nl_expr *e, const struct nl_edits *edits, struct nl_arena *mem)

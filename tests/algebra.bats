@@ -200,6 +200,18 @@ options_of() {
 	run -5 nl-run pass sh -c 'exit 5'
 }
 
+@test "once is pass, and the normal form, --explain and --list keep it" {
+	[ "$(line 'once + retry(2) + once' c)" = "$(line 'retry(2)' c)" ]
+	run -5 nl-run once sh -c 'exit 5'
+	[ "$(nl-run --canonical '(once) + ((pass | once))')" = 'once + (pass | once)' ]
+	[ "$(shape 'retry(2) & once')" = '(retry & once)' ]
+	[ "$(nl-run --explain 'once + retry(2)' c)" = $'once  # col 1\n  retry(2)  # col 8\n    c\nnl-retry --attempts=2 c' ]
+	echo 'pay = once + timeout(2s)' >p
+	[ "$(nl-run -f p --list)" = $'@pay\tonce + timeout(2s)' ]
+	run -125 --separate-stderr nl-run 'once(1)' true
+	[[ $stderr = *'once: takes no arguments'* ]]
+}
+
 @test "fail runs nothing, and what it wraps neither: status 75" {
 	run -75 nl-run fail touch ran
 	run -75 nl-run fail
@@ -319,7 +331,7 @@ options_of() {
 	wrong 'tiemout(2s)' 1 "'tiemout': unknown layer, did you mean timeout?"
 	wrong 'circuit_breaker(5)' 1 "'circuit_breaker': unknown layer, did you mean breaker(NAME)?"
 	wrong 'nl-retry(3)' 1 "'nl-retry': is called retry here"
-	wrong 'xyzzy' 1 "'xyzzy': unknown layer (retry, timeout, breaker, bulkhead, race, fallback, pass, fail)"
+	wrong 'xyzzy' 1 "'xyzzy': unknown layer (retry, timeout, breaker, bulkhead, race, fallback, pass, once, fail)"
 	wrong 'retry(3, backof=exp:1s)' 10 "'backof': retry has no such option, did you mean backoff?"
 	wrong 'retry(retries=3)' 7 "'retries': retry has no such option, did you mean attempts?"
 	wrong 'breaker(db, per_attempt=1)' 13 "'per_attempt': breaker has no such option (nl-breaker --help lists them)"

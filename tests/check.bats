@@ -131,6 +131,23 @@ silent() {
 	finds NL011 1 'retry(2) + timeout(2s)' --not-idempotent
 	[ "$(nl-run --check --json --not-idempotent 'pass & pass & pass' | jq -r '.severity // empty')" = error ]
 }
+@test "NL011: the next branch of a fallback runs it again, unless no other does" {
+	finds NL011 13 'timeout(1s) | timeout(2s)' --not-idempotent
+	finds NL011 27 'fail | timeout(1s) | pass | timeout(2s)' --not-idempotent
+	run -0 nl-run --check --not-idempotent 'fail | timeout(1s) | (timeout(1s) + fail)'
+	run -0 nl-run --check --not-idempotent 'fallback(stale=1d:k) + timeout(1s)'
+	nl-run --check --json --not-idempotent 'fail & timeout(1s) & timeout(2s)' >said || true
+	[ "$(jq -r 'select(.code == "NL011") | .rewrite' said)" = 'fail & timeout(1s)' ]
+}
+@test "NL011: once in an expression or a policy says it, and the expression that mends it says it still" {
+	finds NL011 1 'retry(2) + once + timeout(1s)'
+	[ "$(nl-run --check --json 'retry(2) + once + timeout(1s)' | jq -r '.rewrite // empty' | sort -u)" = 'once + timeout(1s)' ]
+	echo 'pay = (timeout(1s) & timeout(2s)) + once' >p
+	[ "$(nl-run --check --json -f p @pay | jq -r '.severity // empty')" = error ]
+	run -0 nl-run --check 'once + timeout(1s)'
+	run -1 nl-ctl check p
+	[[ $output = *NL011* ]]
+}
 @test "NL011: not unless it is said" {
 	silent NL011 'timeout(1s) & timeout(2s)'
 	run -0 nl-run --check --not-idempotent 'timeout(1s)'
