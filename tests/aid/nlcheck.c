@@ -134,7 +134,7 @@ static const struct event {
 	{ "nl.circuit.closed", 9, 9, "breaker", EITHER, {
 		K("from", STATE), K("reason", CLOSED), K("probes", NUMBER), K("was_open_s", SECONDS), K("epoch", NUMBER), PLACE } },
 	{ "nl.circuit.forced", 9, 9, "breaker", EITHER, {
-		K("from", STATE), K("state", FORCED), K("by", BY), K("epoch", NUMBER), PLACE } },
+		K("from", STATE), K("state", FORCED), K("by", BY), K("epoch", NUMBER), K("step", NUMBER), K("at_us", NUMBER) } },
 	{ "nl.circuit.rejected", 13, 13, "breaker", IN_CALL, {
 		K("cmd", TEXT), K("state", SHUT), { "retry_after_s", SECONDS, MAY }, OUTCOME, K("epoch", NUMBER) } },
 	{ "nl.circuit.stale", 5, 5, "breaker", IN_CALL, {
