@@ -449,7 +449,8 @@ static void snapshots(void)
 	char dir[] = "/tmp/observer.XXXXXX", path[64];
 	struct nl_err err;
 	TEST("A snapshot has where sources had been read to") {
-		struct nl_mark mark = { "/var/log/a \"b\"\n.ndjson", 7, UINT64_MAX, 4096, 12345 }, *is;
+		char name[] = "/var/log/a \"b\"\n.ndjson";
+		struct nl_mark mark = { name, 7, UINT64_MAX, 4096, 12345 }, *is;
 		struct nl_system *s = open_system(INT64_MAX);
 		unsigned n;
 		call(s, "db", 1, false, 1, 0);
