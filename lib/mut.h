@@ -90,6 +90,8 @@ enum {
 	MUT_TAKES_SOCKET,               /* a socket that somebody listens at is taken away */
 	MUT_TEE_EATS,                   /* text in front of an event is taken out with it */
 	MUT_OVERWRITES_SNAPSHOT,        /* a snapshot that does not read is begun anew */
+	MUT_ZERO_IN_FRONT,              /* a number that is no JSON fits a shape */
+	MUT_FIRST_OF_GLUED,             /* of two events in a line, a shape takes the first */
 	MUT_READER_FOR_EVER,            /* a reader of events that died is not looked for again */
 	MUT_LOST_UNTOLD,                /* a subscriber is not told that it has lost lines */
 	MUT_GIVES_TWICE,                /* a place that is full has the others given the same line again */

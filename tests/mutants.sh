@@ -88,6 +88,8 @@ table() {
 	LATE_BY_ARRIVAL     @/observer_test
 	MERGE_BY_MOST       @/sketch_test
 	READS_TWICE         @/observer_test
+	ZERO_IN_FRONT       @/shape_test
+	FIRST_OF_GLUED      @/shape_test
 	SKIPS_TAIL          bats ingest.bats 'that has no newline yet is left'
 	RESUMES_ANOTHER     bats ingest.bats 'known by its path'
 	TAKES_SOCKET        bats ingest.bats 'nothing else is'

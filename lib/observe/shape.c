@@ -20,6 +20,7 @@
 #include "observe/shape.h"
 
 #include "json.h"
+#include "mut.h"
 #include "observe/factkey.h"
 #include "observe/scan.h"
 
@@ -110,7 +111,7 @@ static int64_t time_of(struct nl_shapes *s, const char *p)
 static inline unsigned whole(const char *p)
 {
 	unsigned n = digits(p);
-	return n > 1 && *p == '0' ? 0 : n;
+	return n > 1 && *p == '0' && !MUTANT(ZERO_IN_FRONT) ? 0 : n;
 }
 
 /* The value of a node; NULL: it may not be that.  Else what is behind it. */
@@ -196,7 +197,7 @@ static bool fits(struct nl_shapes *s, struct nl_fact *f, const char *line, const
 			break;
 	}
 	f->line.n = (unsigned)(p - line);
-	return p - line < NL_FACT_MAX && (p == end || !memchr(p, '{', (size_t)(end - p)));
+	return p - line < NL_FACT_MAX && (p == end || !memchr(p, '{', (size_t)(end - p)) || MUTANT(FIRST_OF_GLUED));
 }
 
 static bool set_literal(struct literal *l, const char *s, size_t n)
