@@ -9,6 +9,7 @@
  */
 #include "guest.h"
 
+#include "kin.h"
 #include "mut.h"
 #include "proc.h"
 
@@ -190,88 +191,15 @@ static pid_t guest_branch(int (*body)(void *), void *arg, void *stack)
 	return pid;
 }
 
-/* Does NL_GUEST in text, of n bytes, name a command that runs now? */
-static bool names_ours(const char *text, size_t n)
-{
-	const char *stem = host->mark + host->stem, *at = text, *end = text + n;
-	size_t len = host->fixed - host->stem;
-	for (; (at = memmem(at, (size_t)(end - at), stem, len)); at++) {
-		unsigned long k = 0;
-		const char *p = at + len;
-		while (p < end && *p >= '0' && *p <= '9')
-			k = k * 10 + (unsigned long)(*p++ - '0');
-		if (at > text && strchr("=:", at[-1]) && p < end && (!*p || *p == ':') && k >= host->first && k <= host->spawned)
-			return true;
-	}
-	return false;
-}
-
-static bool is_marked(pid_t pid)
-{
-	char path[40], buf[16384];
-	snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
-	int fd = nl_os_linux.open(path, 0, 0);
-	size_t have = 0;
-	bool found = false;
-	ssize_t n;
-	while (fd >= 0 && !found && (n = nl_os_linux.read(fd, buf + have, sizeof buf - have)) > 0) {
-		have += (size_t)n;
-		found = names_ours(buf, have);
-		size_t keep = have < 256 ? have : 256;  // The mark may begin in this piece and end in the next.
-		memmove(buf, buf + have - keep, keep);
-		have = keep;
-	}
-	if (fd >= 0)
-		nl_os_linux.close(fd);
-	return found;
-}
-
-/* The dead do not say whose they are: whom we end is noted, to be collected. */
 static int guest_kill(pid_t pid, int sig)
 {
-	bool known = sig != SIGKILL || pid <= 1 || host->orphans == NL_GUEST_OWN;
-	for (unsigned i = 0; i < host->owns && !known; i++)
-		known = host->own[i] == pid;
-	for (unsigned i = 0; i < host->orphans && !known; i++)
-		known = host->orphan[i] == pid;
-	if (!known)
-		host->orphan[host->orphans++] = pid;
+	nl_kin_note(host, pid, sig);
 	return nl_os_linux.kill(pid, sig);
-}
-
-/* In the moment between its end and its death a process has no environment,
- * but still its children: they are ours to see behind that. */
-static void let_die(pid_t pid)
-{
-	struct nl_proc p;
-	char c;
-	for (int i = 0; i < 20 && nl_proc_read(&nl_os_linux, pid, &p) == 0 && p.state != 'Z'; i++) {
-		char path[40];
-		snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
-		int fd = nl_os_linux.open(path, 0, 0);
-		ssize_t n = fd < 0 ? fd : nl_os_linux.read(fd, &c, 1);
-		if (fd >= 0)
-			nl_os_linux.close(fd);
-		if (n != 0)
-			return;
-		nl_os_linux.poll(NULL, 0, NL_MS);
-	}
 }
 
 static bool guest_ours(pid_t pid)
 {
-	struct nl_proc p;
-	if (host->forked || MUTANT(KILLS_STRANGERS))
-		return true;
-	for (unsigned i = 0; i < host->owns; i++)
-		if (host->own[i] == pid)
-			return true;
-	if (host->last && nl_proc_read(&nl_os_linux, pid, &p) == 0 && p.pgrp == host->last)
-		return true;
-	if (is_marked(pid))
-		return true;
-	let_die(pid);
-	return false;
+	return host->forked || MUTANT(KILLS_STRANGERS) || nl_kin_is_ours(host, pid);
 }
 
 static bool wants_stop(void)

@@ -77,6 +77,7 @@ enum {
 	MUT_LOSER_DELIVERED,            /* the output of an arm that lost is delivered */
 	MUT_SHARES_COUNT,               /* a branch in our memory counts its events as ours */
 	MUT_KILLS_STRANGERS,            /* a stop kills children of the program that embeds us */
+	MUT_LAST_MARK_ALONE,            /* what an earlier branch of its race has left is taken for the program's */
 	MUT_EATS_SIGCHLD,               /* that program is not told of a child that ended meanwhile */
 	MUT_LATE_IS_FINE,               /* a function that returns behind its deadline has not timed out */
 	MUT_GRACE_FORGOTTEN,            /* a bound is exceeded by what a deaf command gets */

@@ -97,6 +97,26 @@ is() {
 	gone "$m"
 }
 
+@test "What a branch of a race whose own process is killed has left is ended, however many began behind it" {
+	m=$(victim)
+	run -0 host 'pass & pass' sh -c '
+		if [ "$NL_ARM" = 1 ]; then
+			setsid sleep "$0" &
+			echo $! >pid
+			until [ -e two ]; do sleep 0.01; done
+			kill -KILL $PPID
+			sleep "$0"
+		fi
+		touch two
+		for i in $(seq 1000); do
+			[ ! -s pid ] || kill -0 "$(cat pid)" 2>/dev/null || exit 0
+			sleep 0.01
+		done
+		exit 9' "$m"
+	[[ $output == *'status 0 signal 0 '* ]]
+	gone "$m"
+}
+
 @test "A daemon that a child of the program leaves meanwhile is not killed" {
 	m=$(victim) d=$(victim)
 	host -d "$d" 'timeout(1s)' sh -c "touch go; setsid sleep $m & sleep $m" >out 2>err 3>&-

@@ -83,6 +83,7 @@ table() {
 	LOST_UNMEASURED     bats race.bats 'as long as so many of the earlier calls'
 	LAST_SPEAKS         bats fallback.bats 'status is that of the first that ran'
 	KILLS_STRANGERS     bats embed.bats 'no child of the program'
+	LAST_MARK_ALONE     bats embed.bats 'branch of a race whose own process'
 	EATS_SIGCHLD        bats embed.bats 'it gets its SIGCHLD'
 	LATE_IS_FINE        bats embed.bats 'behind its deadline has timed out'
 	LATE_BY_ARRIVAL     @/observer_test
