@@ -114,6 +114,24 @@ metric() { awk -v name="$1" '$1 == name { print $2 }' "${2-prom}"; }
 	[ "$(metric 'nl_request_duration_seconds_count{kind="retry",policy="db",error_type="failed"}' twice)" = 2 ]
 }
 
+@test "A name that only a snapshot of strangers can have is a label all the same, without a control character" {
+	NL_EVENTS=$PWD/ev nl-retry -n1 --name db false || :
+	nl-observe --snapshot state list ev >/dev/null
+	node - <<-'EOT'
+		const fs = require('fs');
+		const text = fs.readFileSync('state', 'latin1').replace(/^sum .*\n$/m, '')
+			.replace('series "retry" "db"', 'series "retry" "d\\22b\\5c\\0ax\\7f\\c2\\9b"');
+		let sum = 0xcbf29ce484222325n;
+		for (const byte of Buffer.from(text, 'latin1'))
+			sum = (sum ^ BigInt(byte)) * 0x100000001b3n & 0xffffffffffffffffn;
+		fs.writeFileSync('strange', `${text}sum ${sum.toString(16).padStart(16, '0')}\n`, 'latin1');
+	EOT
+	nl-observe export strange >prom
+	promtool check metrics <prom
+	grep -xF 'nl_attempts_total{kind="retry",policy="d\"b\\\\x0ax\\x7f\\x9b",attempt_type="original"} 1' prom
+	run -1 env LC_ALL=C grep -P '[\x01-\x09\x0b-\x1f\x7f\x9b]' prom
+}
+
 # back FORMAT FILE: what FORMAT makes of the events in FILE says them again.
 back() {
 	nl-observe export --as "$1" "$2" >exported
@@ -150,7 +168,7 @@ back() {
 	for format in prom otlp cloudevents ecs; do
 		nl-observe export --as $format ev >exported
 		grep -q p exported
-		! LC_ALL=C grep -qP '[\x7f\x9b]' exported
+		run -1 env LC_ALL=C grep -P '[\x7f\x9b]' exported
 	done
 }
 

@@ -100,6 +100,7 @@ void nl_otlp_line(struct nl_out *o, const struct nl_fact *f)
 	struct nl_members m;
 	unsigned at[RECORDS] = { 0 };
 	char time[28];
+	long long ns = f->time_us * NL_US;
 	nl_members_read(&m, f);
 	for (unsigned k = 1; k < m.tok->next; k = m.tok[k + 1].next) {
 		int i = nl_member_in(&m, k, record, RECORDS);
@@ -108,10 +109,10 @@ void nl_otlp_line(struct nl_out *o, const struct nl_fact *f)
 	}
 	if (!at[TRACE] || !at[SPAN] || !(f->trace[0] | f->trace[1]) || !f->span)
 		at[TRACE] = at[SPAN] = 0;
-	if (strncmp(nl_time_text(f->time_us * NL_US, time), m.s + m.tok[at[TIME] + 1].start, 27) != 0)
+	if (strncmp(nl_time_text(ns, time), m.s + m.tok[at[TIME] + 1].start, 27) != 0)
 		at[TIME] = 0;           // A leap second.
 	nl_out_put(o, "{\"resourceLogs\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{\"stringValue\":\"ninelives\"}}]},"
-	           "\"scopeLogs\":[{\"scope\":{\"name\":\"ninelives\"},\"logRecords\":[{\"timeUnixNano\":\"%lld\"", (long long)(f->time_us * NL_US));
+	           "\"scopeLogs\":[{\"scope\":{\"name\":\"ninelives\"},\"logRecords\":[{\"timeUnixNano\":\"%lld\"", ns);
 	nl_member_put(o, "severityNumber", &m, at[SEV] + 1);
 	nl_member_put(o, "eventName", &m, at[EVENT] + 1);
 	if (at[TRACE]) {
