@@ -153,6 +153,11 @@ static void tell(const struct nl_ctx *c)
 	} else {
 		nl_event_bool(&e, "ok", !c->failure);
 		nl_event_int(&e, "gen", (int64_t)c->gen);
+		if (c->epoch) {
+			nl_event_int(&e, "epoch", (int64_t)c->epoch);
+			nl_event_int(&e, "step", c->step);
+			nl_event_int(&e, "at_us", c->at_us);
+		}
 	}
 	if (!c->failure && !c->told)
 		nl_event_human(&e, "ctl: %s %.80s%s%.60s%s%.40s%s", c->name, c->target, c->new[0] ? ": " : "", c->new,

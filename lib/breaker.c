@@ -160,8 +160,11 @@ struct call {
 	enum nl_circuit_event result;
 	nl_time dur;
 	int ws;                         /* of a failure */
-	nl_time at;                     /* of the step of the result, on the record's clock */
-	struct nl_note note[5];
+	nl_time at;                     /* of the last step, on the record's clock */
+	uint32_t asked;                 /* of an admission that changed the record and no more (gobreaker): its step; else 0 */
+	nl_time asked_at;
+	struct nl_note note[8];
+	char rules[400];                /* as configured, for the note */
 	struct nl_record rec;
 };
 
@@ -220,7 +223,8 @@ static int acquire_locked(struct call *c)
 	int held = MUTANT(PROBES_UNCOUNTED) ? 0 : probes_held(c);
 	if (held < 0)
 		return no_lease(c, held);
-	step(c, &(struct nl_circuit_input){ .event = NL_ACQUIRE, .now = nl_boottime(c->run), .held = (unsigned)held });
+	c->at = nl_boottime(c->run);
+	step(c, &(struct nl_circuit_input){ .event = NL_ACQUIRE, .now = c->at, .held = (unsigned)held });
 	if (c->step.verdict == NL_PROBE && (c->lease = nl_slot_take(&c->state, MUTANT(PROBES_UNCOUNTED) ? NL_SLOTS : c->cfg.probes, &slot)) < 0)
 		return no_lease(c, c->lease);
 	if (c->lease >= 0 && MUTANT(INHERITS_PROBE))
@@ -277,6 +281,7 @@ static int look(struct call *c, bool first)
 	nl_circuit_tell(c->run, c->of, &c->step, circuit(c), c->rec.head.epoch, &c->conf.svc);
 	hook(c, c->q->prev < 0 ? 0 : c->q->prev);
 	c->permit = c->rec.head.epoch, c->age = c->step.age;
+	c->asked = c->step.changed && !c->step.moved ? circuit(c)->steps : 0, c->asked_at = c->at;
 	return 0;
 }
 
@@ -353,11 +358,20 @@ static int record(struct call *c, double u)
 static void note(struct call *c)
 {
 	static const char *const words[] = { [NL_SUCCESS] = "success", [NL_FAILURE] = "failure", [NL_IGNORED] = "nothing" };
-	const struct nl_note all[] = {
-		{ "counted", words[c->result], 0 }, { "permit", NULL, (int64_t)c->permit },
-		{ c->step.changed ? "step" : "at_step", NULL, circuit(c)->steps }, { "at_us", NULL, c->at / NL_US }, { NULL, NULL, 0 },
-	};
-	memcpy(c->note, all, sizeof all);
+	struct nl_note *n = c->note;
+	*n++ = (struct nl_note){ "counted", words[c->result], 0 };
+	*n++ = (struct nl_note){ "permit", NULL, (int64_t)c->permit };
+	if (c->asked) {
+		*n++ = (struct nl_note){ "asked_step", NULL, c->asked };
+		*n++ = (struct nl_note){ "asked_us", NULL, c->asked_at / NL_US };
+	}
+	*n++ = (struct nl_note){ c->step.changed ? "step" : "at_step", NULL, circuit(c)->steps };
+	*n++ = (struct nl_note){ "at_us", NULL, c->at / NL_US };
+	if (c->step.changed) {
+		nl_opt_config(&c->conf.svc, c->rules, sizeof c->rules);
+		*n++ = (struct nl_note){ "cfg", c->rules, 0 };
+	}
+	*n = (struct nl_note){ NULL, NULL, 0 };
 	c->of.note = c->note;
 }
 

@@ -35,7 +35,7 @@ void nl_span_close(struct nl_run *run, struct nl_span_of of, struct nl_outcome o
 		nl_event_int(&e, "attempts", attempts);
 	for (const struct nl_note *note = of.note; note && note->key; note++)
 		if (note->text)
-			nl_event_str(&e, note->key, note->text, 64);
+			nl_event_str(&e, note->key, note->text, 400);
 		else
 			nl_event_int(&e, note->key, note->n);
 	if (human)

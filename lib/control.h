@@ -76,6 +76,9 @@ struct nl_ctx {
 	char old[240], new[240];        /* what was changed, for the audit; or empty */
 	uint64_t gen;                   /* of the policy, afterwards */
 	bool told;                      /* events of its own say what was done */
+	uint64_t epoch;                 /* of a breaker that it has changed, and was not told; 0: none */
+	uint32_t step;                  /* same: which change of its record */
+	int64_t at_us;                  /* same: on the record's clock */
 };
 
 /* A link of the chain.  Leaves a result in reply, in any case. */

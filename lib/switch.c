@@ -50,8 +50,11 @@ static void step_breaker(struct nl_ctx *c, enum nl_circuit_event event, const ch
 		as.layer = &nl_breaker, as.id = c->policy;      // The breaker's own event.
 		of.svc = &as;
 		c->told = step.moved && (event != NL_RESET || step.from != NL_CLOSED);
+		const struct nl_circuit *now = (struct nl_circuit *)rec.body;
 		if (c->told)
-			nl_circuit_tell(c->run, of, &step, (struct nl_circuit *)rec.body, rec.head.epoch, NULL);
+			nl_circuit_tell(c->run, of, &step, now, rec.head.epoch, NULL);
+		else if (step.changed)
+			c->epoch = rec.head.epoch, c->step = now->steps, c->at_us = now->since / NL_US;
 		nl_reply_done(c, result, rec.head.epoch);
 	}
 	nl_state_tell(&s, c->of);

@@ -864,11 +864,11 @@ waits() { find "/proc/$1/fd" -lname 'anon_inode:*inotify*' 2>/dev/null | grep -q
 	run jq -r 'select(.event != "nl.run.ended" and .kind == "breaker" and .event != "nl.circuit.rejected")
 		| [.event, .counted, .step, .at_step, .permit, .cfg] | map(. // "-") | join(" ")' ev
 	[ "$output" = "nl.request.success success - 0 1 -
-nl.request.failure failure 1 - 1 -
-nl.request.success success 2 - 1 -
-nl.request.failure failure 3 - 1 -
+nl.request.failure failure 1 - 1 failures=2 open=3600s
+nl.request.success success 2 - 1 failures=2 open=3600s
+nl.request.failure failure 3 - 1 failures=2 open=3600s
 nl.circuit.opened - 4 - - failures=2 open=3600s
-nl.request.failure failure 4 - 1 -
+nl.request.failure failure 4 - 1 failures=2 open=3600s
 nl.request.failure - - - - -
 nl.circuit.closed - 5 - - -" ]
 	jq -se '[.[] | select(.at_us).at_us] | . == sort and all(. > 0)' ev

@@ -91,8 +91,8 @@ static const struct key envelope[] = {
 	K("pid", FROM_1), K("depth", NUMBER), K("mono_us", NUMBER), { "gen", FROM_1, MAY }, { NULL, ONE, MUST },
 };
 
-#define COUNT_OF_BREAKER { "counted", COUNTED, MAY }, { "permit", NUMBER, WITH }, { "step", NUMBER, MAY }, { "at_step", NUMBER, MAY }, \
-	{ "at_us", NUMBER, MAY }
+#define COUNT_OF_BREAKER { "counted", COUNTED, MAY }, { "permit", NUMBER, WITH }, { "asked_step", NUMBER, MAY }, \
+	{ "asked_us", NUMBER, WITH }, { "step", NUMBER, MAY }, { "at_step", NUMBER, MAY }, { "at_us", NUMBER, MAY }, { "cfg", TEXT, MAY }
 #define PLACE K("step", NUMBER), K("at_us", NUMBER), { "cfg", TEXT, MAY }
 #define OUTCOME { "exit", EXIT, MAY }, { "signal", SIGNAL, ELSE }
 
@@ -162,7 +162,8 @@ static const struct event {
 	{ "nl.policy.conflict", 13, 13, NULL, IN_CALL, {
 		K("key", TEXT), K("mine", TEXT), K("theirs", TEXT) } },
 	{ "nl.control.command", 9, 9, "control", ASIDE, {
-		K("op", TEXT), K("target", TEXT), { "old", TEXT, MAY }, { "new", TEXT, MAY }, K("by", BY), K("ok", BOOL), K("gen", NUMBER) } },
+		K("op", TEXT), K("target", TEXT), { "old", TEXT, MAY }, { "new", TEXT, MAY }, K("by", BY), K("ok", BOOL), K("gen", NUMBER),
+		{ "epoch", NUMBER, MAY }, { "step", NUMBER, WITH }, { "at_us", NUMBER, WITH } } },
 	{ "nl.control.denied", 13, 13, "control", ASIDE, {
 		K("op", TEXT), K("target", TEXT), K("by", BY), K("why", TEXT) } },
 };
