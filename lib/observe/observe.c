@@ -64,7 +64,13 @@ static bool is_there(const char *path)
 	return stat(path, &st) == 0;
 }
 
-/* The first operand is a query, else a source. */
+static bool is_source(const char *word)
+{
+	return !strcmp(word, "-") || !strncmp(word, "unix:", 5) || is_there(word);
+}
+
+/* The first operand is a query, else a source.  What a query may be given and need
+ * not is none of its words if it is there as a file. */
 static int find_query(struct nl_observe_opts *l, struct nl_err *err)
 {
 	if (l->sources && !strcmp(l->word[0], nl_q_asof.name)) {
@@ -82,7 +88,7 @@ static int find_query(struct nl_observe_opts *l, struct nl_err *err)
 		return nl_fail(err, "asof: twice");
 	if (l->asked)
 		l->word++, l->sources--;
-	else if (name && strcmp(name, "-") && strncmp(name, "unix:", 5) && !strchr(name, '/') && !is_there(name)) {
+	else if (name && !strchr(name, '/') && !is_source(name)) {
 		struct nl_near near = nl_near_to(name, strlen(name));
 		for (unsigned i = 0; nl_queries[i]; i++)
 			nl_near_try(&near, nl_queries[i]->name, strlen(nl_queries[i]->name));
@@ -91,7 +97,9 @@ static int find_query(struct nl_observe_opts *l, struct nl_err *err)
 	}
 	if (l->sources < l->query->least)
 		return nl_fail(err, "%s: missing operand (nl-observe %s %s)", l->query->name, l->query->name, l->query->args);
-	l->words = l->sources < l->query->most ? l->sources : l->query->most;
+	l->words = l->query->least;
+	while (l->words < l->sources && l->words < l->query->most && !is_source(l->word[l->words]))
+		l->words++;
 	l->sources -= l->words;
 	return 0;
 }

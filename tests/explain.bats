@@ -1,0 +1,132 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# What nl-observe says of the past: verify, replay, explain.  The sentences are
+# those of nl-observe(1); the events are those of real runs.
+bats_require_minimum_version 1.5.0
+load helper
+
+# calls N NAME OPTION...: N calls of a breaker, of which two fail, two do not, and so on.
+calls() {
+	local i n=$1 name=$2
+
+	shift 2
+	for ((i = 0; i < n; i++)); do
+		nl-breaker "$@" "$name" sh -c "exit $((i % 4 < 2))" || :
+	done
+}
+
+# fails N NAME OPTION...
+fails() {
+	local i n=$1 name=$2
+
+	shift 2
+	for ((i = 0; i < n; i++)); do
+		nl-breaker "$@" "$name" sh -c 'exit 7' || :
+	done
+}
+
+# Breakers of all rules, each with three callers at once, and a person who meddles.
+storm() {
+	local i pids=()
+
+	for i in 1 2 3; do
+		{
+			calls 8 row -f2 -o 10ms
+			calls 8 rate -r 40 --window 20 --min-calls 5 -o 10ms -p2 --close-after 2
+			calls 8 span -r 40 --window 1s --min-calls 4 -o 10ms --open-jitter 50 --open-factor 2
+			calls 8 slow --slow 1us --slow-rate 100 --window 8 --min-calls 4 -o 10ms
+			calls 8 go --semantics gobreaker -f2 -o 10ms
+			calls 8 r4 --semantics resilience4j -r 40 --window 10 --min-calls 5 -p3 -o 10ms
+		} 3>&- 2>/dev/null &
+		pids+=($!)
+	done
+	for i in 1 2; do
+		nl-ctl set row.failures=$((2 + i % 2))
+		nl-ctl open row
+		nl-ctl reset row
+		nl-ctl reset row
+		nl-ctl close --force rate
+		nl-ctl reset rate
+	done >/dev/null 2>&1 || :
+	wait "${pids[@]}"
+}
+
+@test "verify finds nothing in what breakers did at once, by all rules, while a person meddled" {
+	export NL_EVENTS=$PWD/ev
+	storm
+	run -0 nl-observe verify ev
+	[ "$(grep -c ' verified: ' <<<"$output")" = 6 ]
+	[ "$(wc -l <<<"$output")" = 6 ]
+	nl-observe verify --json ev | jq -se 'length == 6 and all(.verified and .missing == 0 and .results > 2) and (map(.transitions) | add) > 12'
+}
+
+@test "A log in another order is verified as well" {
+	export NL_EVENTS=$PWD/ev
+	calls 60 db -f2 -o 5ms 2>/dev/null
+	nl-observe verify ev >before
+	shuf ev >other
+	nl-observe verify other | cmp - before
+}
+
+@test "verify finds a result that was changed" {
+	export NL_EVENTS=$PWD/ev
+	fails 4 db -f4 -o 3600s
+	nl-observe verify ev
+	sed '/"step":2,/s/"counted":"failure"/"counted":"success"/' ev >other
+	run -1 nl-observe verify other
+	[[ $output == *'breaker/db  DIFFERENT'* ]]
+	[[ $output == *'the log says    closed to open, consecutive, epoch 2, 4 of 4 calls'* ]]
+	[[ $output == *'the rules say   no change here'* ]]
+}
+
+@test "verify finds steps in another order" {
+	export NL_EVENTS=$PWD/ev
+	fails 4 db -f5 -o 3600s
+	sed -e '/"step":2,/{s//"step":9,/;b' -e '}' -e 's/"step":3,/"step":2,/; s/"step":9,/"step":3,/' ev |
+		sed -e 's/"step":9,/"step":3,/' >other
+	run -1 nl-observe verify other
+	[[ $output == *'steps are one after the other'* ]]
+}
+
+@test "verify finds a transition that the log does not tell, and one that the rules do not make" {
+	export NL_EVENTS=$PWD/ev
+	fails 3 db -f3 -o 3600s
+	grep -v nl.circuit.opened ev >other
+	run -1 nl-observe verify other
+	[[ $output == *'the log says    nothing of a change'*'the rules say   closed to open, consecutive, epoch 2, 3 of 3 calls'* ]]
+	sed 's/"cfg":"failures=3/"cfg":"failures=4/' ev >other
+	run -1 nl-observe verify other
+	[[ $output == *'the log says    closed to open'*'the rules say   no change here'* ]]
+}
+
+@test "verify finds a probe that came before the open time was over" {
+	export NL_EVENTS=$PWD/ev
+	fails 3 db -f3 -o 10ms
+	probed() { nl-breaker -f3 -o 10ms db true; }
+	wait_for 5 probed
+	nl-observe verify ev
+	sed 's/"open_s":0.010000/"open_s":3600.000000/' ev >other
+	run -1 nl-observe verify other
+	[[ $output == *'the log says    open to half_open'* ]]
+}
+
+@test "verify says which steps are missing, and goes on from the next transition" {
+	export NL_EVENTS=$PWD/ev
+	fails 3 db -f9 -o 10ms
+	fails 6 db -f9 -o 10ms
+	probed() { nl-breaker -f9 -o 10ms db true; }
+	wait_for 5 probed
+	grep -vE '"step":[34],' ev >other
+	run -0 nl-observe verify other
+	[[ $output == *'cannot be verified from step 3 to 4: 2 lines are missing'* ]]
+	nl-observe verify --json other | jq -e '.missing == 2 and .transitions == 2 and .verified'
+}
+
+@test "verify has status 3 when there is nothing to verify" {
+	NL_EVENTS=$PWD/ev nl-timeout 5s true
+	run -3 nl-observe verify ev
+	[[ $output == *'there is no breaker in these events'* ]]
+	run -3 nl-observe verify db ev
+	[[ $output == *'db: no such policy'* ]]
+}
