@@ -3,7 +3,7 @@
 #
 # How nl-observe reads: sources, the account of lines, --tee, --follow, snapshots.
 # The sentences are those of nl-observe(1).
-# shellcheck disable=SC2016,SC2154  # text for inner shells; set by run and start
+# shellcheck disable=SC2001,SC2002,SC2016,SC2030,SC2031,SC2154  # text for inner shells; pipes are meant; each test is a subshell; set by run and start
 bats_require_minimum_version 1.5.0
 load helper
 

@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -46,7 +47,7 @@ static int body(void *arg)
 	const struct nl_os *os = j->in->run->os;
 	static char options[] = "-dc";
 	char program[16], *argv[] = { program, options, NULL };
-	strcpy(program, j->program);
+	snprintf(program, sizeof program, "%s", j->program);
 	os->prctl(PR_SET_PDEATHSIG, SIGTERM);
 	os->syscall(SYS_dup3, j->from, 0, 0, 0, 0, 0);
 	os->syscall(SYS_dup3, j->to, 1, 0, 0, 0, 0);

@@ -178,32 +178,38 @@ void nl_intake_tick(struct nl_intake *in, struct nl_ticker *t)
 }
 
 /* What is polled: each entry is for a source, for one of the others, or for inotify. */
-struct asked { struct pollfd *p; struct nl_source **source; struct nl_also **also; unsigned n, room; };
+struct asked { struct pollfd *p; struct asker { struct nl_source *source; struct nl_also *also; } *by; unsigned n, room; };
+
+/* For one more, and nl_poll's own. */
+static bool has_room(struct asked *a)
+{
+	unsigned room = a->room ? 2 * a->room : 16;
+	if (a->n + 2 <= a->room)
+		return true;
+	struct pollfd *p = realloc(a->p, room * sizeof *p);
+	if (!p)
+		return false;
+	a->p = p;
+	struct asker *by = realloc(a->by, room * sizeof *by);
+	if (!by)
+		return false;
+	a->by = by, a->room = room;
+	return true;
+}
 
 static bool ask(struct asked *a, int fd, short events, struct nl_source *source, struct nl_also *also)
 {
-	if (a->n + 1 >= a->room) {
-		unsigned room = 2 * a->room;
-		struct pollfd *p = realloc(a->p, room * sizeof *p);
-		a->p = p ? p : a->p;
-		struct nl_source **s = realloc(a->source, room * sizeof(struct nl_source *));
-		a->source = s ? s : a->source;
-		struct nl_also **o = realloc(a->also, room * sizeof(struct nl_also *));
-		a->also = o ? o : a->also;
-		if (!p || !s || !o)
-			return false;
-		a->room = room;
-	}
+	if (!has_room(a))
+		return false;
 	a->p[a->n] = (struct pollfd){ .fd = fd, .events = events };
-	a->source[a->n] = source;
-	a->also[a->n++] = also;
+	a->by[a->n++] = (struct asker){ source, also };
 	return true;
 }
 
 static bool ask_all(struct asked *a, const struct nl_intake *in, struct nl_source *file)
 {
-	bool ok = true;
 	a->n = 0;
+	bool ok = has_room(a);
 	for (struct nl_source *s = in->sources; s; s = s->next)
 		if (s->fd >= 0 && !s->ended && (s->kind != NL_SRC_FILE || (s == file && s->packed)))
 			ok &= ask(a, s->fd, POLLIN, s, NULL);
@@ -219,18 +225,19 @@ static void serve(struct nl_intake *in, const struct asked *a)
 	for (unsigned i = 0; i < a->n; i++) {
 		if (!a->p[i].revents)
 			continue;
-		if (a->also[i]) {
+		struct asker by = a->by[i];
+		if (by.also) {
 			struct nl_also *o = in->also;
-			while (o && o != a->also[i])            // One may have sent another away.
+			while (o && o != by.also)               // One may have sent another away.
 				o = o->next;
 			if (o)
 				o->ready(o, a->p[i].revents);
-		} else if (!a->source[i]) {
+		} else if (!by.source) {
 			nl_notified(in);
-		} else if (a->source[i]->kind == NL_SRC_FILE) {
-			nl_file_read(in, a->source[i]);
+		} else if (by.source->kind == NL_SRC_FILE) {
+			nl_file_read(in, by.source);
 		} else {
-			nl_stream_ready(in, a->source[i]);
+			nl_stream_ready(in, by.source);
 		}
 	}
 }
@@ -291,16 +298,28 @@ static bool tick(struct nl_intake *in, nl_time now, nl_time *until)
 	return on;
 }
 
+/* What has come, and a piece of the file whose turn it is. */
+static void step(struct nl_intake *in, struct asked *a, struct nl_source *file, nl_time until)
+{
+	siginfo_t si;
+	int sig = nl_poll(in->run, a->p, a->n, until, &si);
+	if (sig > 0 && !(in->hook && in->hook->told(in->hook, sig)))
+		nl_alone(in->run, sig);
+	else if (sig == NL_WAKE_IO)
+		serve(in, a);
+	if (file && !file->packed && !in->run->stop_sig)
+		nl_file_read(in, file);
+}
+
 int nl_intake_run(struct nl_intake *in, nl_time every, nl_wake *wake, void *arg, struct nl_err *err)
 {
-	struct asked a = { .room = 16, .p = malloc(16 * sizeof *a.p), .source = malloc(16 * sizeof *a.source), .also = malloc(16 * sizeof *a.also) };
+	struct asked a = { 0 };
 	struct nl_run *run = in->run;
 	nl_time now = nl_now(run), wake_at = every ? nl_after(now, every) : NL_NEVER, look_at = now, stop_at = NL_NEVER;
-	int r = a.p && a.source && a.also ? prepare(in, err) : nl_fail(err, "out of memory");
+	int r = prepare(in, err);
 	for (bool on = r == 0; on && !in->over && !is_over(in, now, &stop_at) && !in->error; ) {
 		struct nl_source *file = in->sources, *any = in->sources;
 		uint64_t before = in->lines;
-		siginfo_t si;
 		while (file && !nl_file_is_current(file))
 			file = file->next;
 		while (any && any->ended)
@@ -317,13 +336,8 @@ int nl_intake_run(struct nl_intake *in, nl_time every, nl_wake *wake, void *arg,
 			r = nl_fail(err, "out of memory");
 			break;
 		}
-		int sig = on ? nl_poll(run, a.p, a.n, until, &si) : NL_WAKE_TIME;
-		if (sig > 0 && !(in->hook && in->hook->told(in->hook, sig)))
-			nl_alone(run, sig);
-		else if (sig == NL_WAKE_IO)
-			serve(in, &a);
-		if (file && !file->packed && !run->stop_sig)
-			nl_file_read(in, file);
+		if (on)
+			step(in, &a, file, until);
 		now = nl_now(run);
 		if (in->follow && now >= look_at) {
 			look(in);
@@ -339,7 +353,6 @@ int nl_intake_run(struct nl_intake *in, nl_time every, nl_wake *wake, void *arg,
 		if (!(s->kind == NL_SRC_FILE && in->leave_tail))
 			nl_lines_end(in, s);
 	free(a.p);
-	free(a.source);
-	free(a.also);
+	free(a.by);
 	return r;
 }
