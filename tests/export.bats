@@ -104,6 +104,17 @@ metric() { awk -v name="$1" '$1 == name { print $2 }' "${2-prom}"; }
 	cmp prom collector/nl.prom
 }
 
+@test "With --every the file is replaced again and again" {
+	log ev
+	NL_EVENTS=off start nl-observe -F --every 50ms --out nl.prom export ev
+	wait_for 20 grep -q 'policy="db"' nl.prom
+	NL_EVENTS=$PWD/ev nl-retry --name later true
+	wait_for 20 grep -q 'policy="later"' nl.prom
+	promtool check metrics <nl.prom
+	kill "$pid"
+	wait "$pid" || :
+}
+
 @test "A snapshot goes on with the counts of those before it" {
 	NL_EVENTS=$PWD/ev nl-retry -n1 --name db false || :
 	nl-observe export --snapshot state ev >prom
