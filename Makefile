@@ -187,7 +187,8 @@ sim: unit
 	SIM_STEPS=$(or $(STEPS),10000000) $O/unit/system_test
 laws: unit bin aid
 	SIM_CASES=$(or $(CASES),1000000) $O/unit/laws_test
-	@LAWS=$(or $(LINES),20000) tests/run-suite -b $(VARIANT) laws
+	+@$(sub) VARIANT=asan build/asan/unit/laws_test
+	@LAWS=$(or $(REAL),10000) tests/run-suite -b $(VARIANT) laws
 storm: bin aid
 	@$(env) nice storm -k $(or $(KILLS),100000) -s $(or $(SEED),1)
 lin: aid

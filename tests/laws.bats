@@ -7,7 +7,7 @@
 bats_require_minimum_version 1.5.0
 load helper
 
-setup_file() { export BATS_TEST_TIMEOUT=400; }
+setup_file() { export BATS_TEST_TIMEOUT=$((${LAWS:-0} > 2000 ? 880 : 400)); }
 
 @test "Random expressions end as the oracle says, fused and nested" {
 	local seed=${NL_SEED:-$RANDOM$RANDOM} n=${LAWS:-2000}
