@@ -130,3 +130,38 @@ storm() {
 	run -3 nl-observe verify db ev
 	[[ $output == *'db: no such policy'* ]]
 }
+
+@test "explain tells of a breaker why it opened, which calls failed, who had set the values, and what followed" {
+	export NL_EVENTS=$PWD/ev
+	fails 1 db -f4 -o 10ms
+	nl-ctl set db.failures=3 >/dev/null
+	fails 2 db -f4 -o 10ms
+	probed() { nl-breaker -f4 -o 10ms db true; }
+	wait_for 5 probed
+	run -0 nl-observe explain db ev
+	[[ $output == 'breaker/db opened at '*', from closed'* ]]
+	[[ $output == *'why         3 failures in a row; the rule: 3'* ]]
+	[ "$(grep -c '  sh  *exit_7 ' <<<"$output")" = 3 ]
+	[[ $output == *'checked     3 of 3 failing calls are in these events'* ]]
+	[[ $output == *'values      failures=3 open=0.01s'*"by uid:$(id -u): set breaker/db failures=3"* ]]
+	[[ $output == *'tried again'*'closed, after'* ]]
+	[ "$(wc -L <<<"$output")" -le 80 ]
+	for span in $(jq -r 'select(.counted == "failure").span_id' ev); do grep -q "$span" <<<"$output"; done
+	nl-observe explain --json db ev | jq -e '.reason == "consecutive" and .found == 3 and .failures == 3 and (.failed | length) == 3 and .closed'
+}
+
+@test "explain says when calls that failed are not in the events" {
+	export NL_EVENTS=$PWD/ev
+	fails 3 db -f3 -o 3600s
+	grep -v '"step":2,' ev >other
+	run -0 nl-observe explain db other
+	[[ $output == *'checked     DIFFERENT: 2 of 3 failing calls are in these events'*'it has not closed'* ]]
+}
+
+@test "explain says of another policy how its last calls failed" {
+	export NL_EVENTS=$PWD/ev
+	nl-retry -n2 -b const:1ms --name r sh -c 'exit 9' || :
+	run -0 nl-observe explain r ev
+	[[ $output == *'r  1 failure'*' sh '*' exit_9 '*' 2 '* ]]
+	run -1 nl-observe explain nobody ev
+}

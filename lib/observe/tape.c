@@ -192,7 +192,7 @@ static void take_line(struct nl_listener *l, enum nl_line is, const struct nl_fa
 	struct nl_tapes *t = (struct nl_tapes *)l;
 	struct attrs a;
 	(void)text, (void)n;
-	if (!f || is == NL_LINE_DUP || (t->until_us && f->time_us > t->until_us) || !is_wanted(t, f->policy))
+	if (!f || is == NL_LINE_DUP || !is_wanted(t, f->policy))
 		return;
 	bool breaker = f->kind.n == 7 && !memcmp(f->kind.s, "breaker", 7);
 	bool reset = f->told == NL_TOLD_COMMAND && f->epoch > 0;       // Of a closed one, which has no event of the breaker's.

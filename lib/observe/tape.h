@@ -43,7 +43,6 @@ struct nl_tape { char *policy; struct nl_beat *beat; size_t n, room; struct nl_t
 struct nl_tapes {
 	struct nl_listener base;
 	const char *only;               /* "db", "breaker/db", or NULL: all */
-	int64_t until_us;               /* what is later is left out; 0: nothing is */
 	struct nl_tape *first;
 	char **text;                    /* of commands and options, each once; [0] is "" */
 	uint32_t texts;
