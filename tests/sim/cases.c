@@ -13,7 +13,9 @@
 
 #include <stdio.h>
 
-#define MANY 400
+#define WIDE 6
+#define RETRIES 2
+#define MANY (WIDE * 3 * 3)             /* runs: three attempts of each retry around each command */
 
 static uint64_t tossed;
 static unsigned toss(unsigned n)
@@ -57,7 +59,6 @@ static struct sim_cmd tell(const struct sim_plan *p, unsigned leaf, unsigned run
 	snprintf(c.says, sizeof c.says, "%u.%u ", arm, t.n[arm]);
 	t.act[arm][t.n[arm]].how = c.dur ? 'h' : c.ws == 0 && arm ? 'w' : nl_code(c.ws) > 128 && c.ws < 128 ? 's' : 0;
 	t.act[arm][t.n[arm]++].code = c.ws < 128 ? c.ws : nl_code(c.ws);
-	t.stuck |= t.n[arm] == MANY;
 	return c;
 }
 
@@ -125,9 +126,9 @@ void sim_print_case(uint64_t seed)
 	const struct sim_term *e;
 	tossed = seed ^ 0x9e3779b97f4a7c15;
 	do {
-		g.n = 0, g.retries = 2;
+		g.n = 0, g.retries = RETRIES;
 		e = sim_grow(&g, 1 + toss(5));
-	} while (sim_width(e) > 6);
+	} while (sim_width(e) > WIDE);
 	for (unsigned i = 0; i < g.n; i++)
 		if (g.term[i].op == SIM_RETRY)
 			g.term[i].t = 0;
