@@ -28,9 +28,9 @@ static struct nl_system *any_time(void)
 	return nl_system_new((struct nl_system_cfg){ .late_us = INT64_MAX, .skew_us = INT64_MAX });
 }
 
-static int read_other(struct diff *d, struct nl_run *run, const char *source, struct nl_err *err)
+static int read_other(struct diff *d, const struct nl_intake *in, const char *source, struct nl_err *err)
 {
-	struct nl_intake other = { .run = run, .system = d->a };
+	struct nl_intake other = { .run = in->run, .q = in->q, .system = d->a, .unpack = in->unpack };
 	int r = nl_intake_add(&other, source, err);
 	if (r == 0)
 		r = nl_intake_run(&other, NL_NEVER, NULL, NULL, err);
@@ -62,7 +62,7 @@ static int diff_begin(struct nl_ask *ask, struct nl_intake *in, struct nl_err *e
 	if (!d->a || (d->at_us >= 0 && !d->b))
 		return nl_fail(err, "out of memory");
 	if (d->at_us < 0)
-		return read_other(d, ask->run, ask->arg[0], err);
+		return read_other(d, in, ask->arg[0], err);
 	d->base.line = diff_line;
 	nl_intake_listen(in, &d->base);
 	return 0;
