@@ -131,6 +131,6 @@ bool nl_handler_run(struct nl_ctx *);
 /* All that nl-ctl has. */
 extern const struct nl_command *const nl_commands[];
 extern const struct nl_command nl_cmd_list, nl_cmd_show, nl_cmd_get, nl_cmd_set, nl_cmd_unset, nl_cmd_reset, nl_cmd_open,
-	nl_cmd_close, nl_cmd_disable, nl_cmd_enable, nl_cmd_watch, nl_cmd_health, nl_cmd_history, nl_cmd_check, nl_cmd_request;
+	nl_cmd_close, nl_cmd_disable, nl_cmd_enable, nl_cmd_watch, nl_cmd_health, nl_cmd_history, nl_cmd_check, nl_cmd_observe, nl_cmd_request;
 
 #endif

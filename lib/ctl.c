@@ -26,7 +26,7 @@ enum { EX_NO = 1, EX_DENIED = 77 };     /* not found, not healthy, too late; den
 
 const struct nl_command *const nl_commands[] = {
 	&nl_cmd_list, &nl_cmd_show, &nl_cmd_get, &nl_cmd_watch, &nl_cmd_history, &nl_cmd_health, &nl_cmd_set, &nl_cmd_unset,
-	&nl_cmd_reset, &nl_cmd_open, &nl_cmd_close, &nl_cmd_disable, &nl_cmd_enable, &nl_cmd_check, &nl_cmd_request, NULL,
+	&nl_cmd_reset, &nl_cmd_open, &nl_cmd_close, &nl_cmd_disable, &nl_cmd_enable, &nl_cmd_check, &nl_cmd_observe, &nl_cmd_request, NULL,
 };
 
 static const struct nl_opt options[] = {
@@ -123,6 +123,14 @@ static bool is_unhealthy(const struct nl_ctx *c)
 	return at < 0 || tok[at].type != NL_JSON_TRUE;
 }
 
+/* The query's own, of one digit: check has more than 0 and 1. */
+static int observed_status(const struct nl_ctx *c)
+{
+	static const char key[] = "\"value\":{\"status\":";
+	const char *at = strstr(c->reply.buf, key);
+	return at && at[sizeof key - 1] >= '0' && at[sizeof key - 1] <= '9' ? at[sizeof key - 1] - '0' : 0;
+}
+
 static struct nl_outcome one(struct nl_ctl_line *ctl, struct nl_run *run, const struct nl_req *q, const struct nl_out *request)
 {
 	struct chain chain;
@@ -137,6 +145,8 @@ static struct nl_outcome one(struct nl_ctl_line *ctl, struct nl_run *run, const 
 	int status = status_of(c);
 	if (c->command == &nl_cmd_health && status == 0 && is_unhealthy(c))
 		status = EX_NO;
+	if (c->command == &nl_cmd_observe && status == 0)
+		status = observed_status(c);
 	nl_out_init(&text, 2 * NL_RESULT_MAX);
 	if (c->command == &nl_cmd_watch && !c->failure) {
 		;                               // All was said while it went on.

@@ -114,8 +114,9 @@ static int put_operands(struct nl_out *o, const struct nl_ctl_line *c, const str
 			return nl_fail(err, "%s: missing KEY (%s %s)", cmd->name, cmd->name, cmd->usage);
 		return put_keys(o, word, n, takes(cmd, "values") ? VALUES : KEYS, err);
 	}
-	if (takes(cmd, "policies")) {
-		nl_out_begin(o, "policies", '[');
+	const char *all = takes(cmd, "policies") ? "policies" : takes(cmd, "words") ? "words" : NULL;
+	if (all) {
+		nl_out_begin(o, all, '[');
 		for (unsigned i = 0; i < n; i++)
 			if (put_text(o, NULL, word[i], err) < 0)
 				return -1;

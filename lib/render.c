@@ -5,6 +5,7 @@
  */
 #include "render.h"
 
+#include "observe/serve.h"
 #include "page.h"
 
 #include <stdio.h>
@@ -69,6 +70,13 @@ static void plain(struct nl_page *p, int at)
 		nl_out_bytes(p->o, p->text + p->tok[at].start, p->tok[at].end - p->tok[at].start), nl_out_bytes(p->o, "\n", 1);
 }
 
+static void observed(struct nl_page *p, int value)
+{
+	int at = nl_page_at(p, value, "text");
+	if (at >= 0)
+		nl_serve_text(p->o, p->text, &p->tok[at]);
+}
+
 static void result(struct nl_page *p, const char *command)
 {
 	char kind[16], value[100];
@@ -84,6 +92,8 @@ static void result(struct nl_page *p, const char *command)
 		nl_page_health(p, at);
 	else if (!strcmp(command, "history"))
 		nl_page_history(p, at);
+	else if (!strcmp(command, "observe"))
+		observed(p, at);
 	else if (!strcmp(command, "get"))
 		nl_out_put(p->o, "%s\n", nl_page_str(p, at, "value", value, sizeof value));
 	else if (!strcmp(kind, "list"))

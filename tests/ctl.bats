@@ -519,7 +519,7 @@ null error invalid_args
 	[ "$(nl-ctl --version)" = "$(nl-ctl list --version)" ]
 	nl-ctl --help | grep -q '^  set \[--if-gen N\] KEY=VALUE'
 	[ "$(nl-ctl --complete | grep -v '^-' | cut -f1 | sort | xargs)" = \
-		"check close disable enable get health history list open request reset set show unset watch" ]
+		"check close disable enable get health history list observe open request reset set show unset watch" ]
 }
 
 # --- audit ---

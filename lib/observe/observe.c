@@ -304,9 +304,24 @@ static int set_span(struct observation *o, struct nl_err *err)
 	return (l->from || l->to) && l->snapshot ? nl_fail(err, "--snapshot: knows of no single events, so not with --from, --to or asof") : 0;
 }
 
+static int ask_server(struct observation *o, struct nl_err *err)
+{
+	struct nl_out text;
+	nl_out_init(&text, ANSWER_MAX);
+	int r = nl_observe_ask(o->l, o->run, &text, err);
+	print(o, &text);
+	nl_out_free(&text);
+	o->status = r;
+	if (r >= 0 && err->msg[0])
+		nl_say(o->run, "%s", err->msg);
+	return r < 0 ? -1 : 0;
+}
+
 static int observe(struct observation *o, struct nl_err *err)
 {
 	struct nl_observe_opts *l = o->l;
+	if (l->socket && l->query != &nl_q_serve)
+		return ask_server(o, err);
 	struct nl_ticker printer = { .every = l->every.ns, .wake = print_again, .arg = o };
 	char *words[16] = { NULL };
 	assert(l->words < sizeof words / sizeof *words);

@@ -37,6 +37,9 @@ extern const struct nl_layer nl_observe;
 /* Lets a program bring its decompressor, before the call. */
 void nl_observe_unpack(struct nl_svc *, nl_unpack *);
 
+/* Asks the server at --socket: its answer into out, and the status; -1 with err. */
+int nl_observe_ask(const struct nl_observe_opts *, struct nl_run *, struct nl_out *, struct nl_err *);
+
 /* The accounting of lines and runs, as `key value` lines or as one JSON object. */
 void nl_put_stats(struct nl_out *, const struct nl_system *, bool json);
 

@@ -75,6 +75,6 @@ void nl_put_trouble(struct nl_ask *, struct nl_out *);
 
 /* asof is no query but turns one to another time (observe.c): it has no answer. */
 extern const struct nl_query nl_q_summary, nl_q_list, nl_q_state, nl_q_rate, nl_q_pct, nl_q_circuit, nl_q_check, nl_q_asof, nl_q_diff,
-	nl_q_blame, nl_q_explain, nl_q_replay, nl_q_verify, nl_q_export, nl_q_top;
+	nl_q_blame, nl_q_explain, nl_q_replay, nl_q_verify, nl_q_export, nl_q_top, nl_q_serve;
 
 #endif

@@ -186,7 +186,7 @@ static int top_begin(struct nl_ask *ask, struct nl_intake *in, struct nl_err *er
 	t->ask = ask;
 	if (read_view(ask, &t->view, err) < 0)
 		return top_end(ask), -1;
-	if (!ask->live || ask->opts->once)
+	if (!ask->live || !ask->opts || ask->opts->once)
 		return 0;
 	if (nl_screen_open(&t->screen, ask->run, err) < 0)
 		return top_end(ask), -1;

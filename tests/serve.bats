@@ -1,0 +1,137 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# nl-observe serve: what it answers over its socket is what reading the files would
+# have printed; nl-ctl observe asks it too.
+# shellcheck disable=SC2154  # set by run and start
+bats_require_minimum_version 1.5.0
+load helper
+
+teardown() {
+	[[ -z ${server-} ]] || kill -TERM "$server" || :
+	nl_teardown
+}
+
+# gen ARG...: eventgen's, of a year ago, so that the clock is past them.
+gen() { eventgen "$@" | sed 's/"time":"2026/"time":"2025/'; }
+
+# serve ARG...: a server at ./sock.
+serve() {
+	start nl-observe serve --socket sock "$@" 2>err
+	server=$pid
+	wait_for 5 test -S sock
+}
+
+# ask JSON...: requests, a line each; replies to stdout.
+ask() { printf '%s\n' "$@" | timeout 10 talk sock; }
+
+counted() { [ "$(nl-observe --socket sock --json summary | jq .events)" = "$1" ]; }
+
+@test "A server prints for each query what reading the files would print" {
+	gen -n 1000 -p 6 -t 300 -e 250000 >ev
+	serve ev
+	wait_for 5 counted "$(wc -l <ev)"
+	local s query words to=2025-11-29T13:02
+	for query in "summary --json --to $to" 'rate api-000 --json' 'pct api-001 50,99' 'state api-002' 'circuit api-002 --json' blame 'blame --by stack' \
+		"diff $to" "asof $to list" 'rate none'; do
+		s=0
+		read -ra words <<<"$query"
+		nl-observe "${words[@]}" ev >want 2>&1 || s=$?
+		run "-$s" nl-observe --socket sock "${words[@]}"
+		diff want - <<<"$output"
+	done
+	run -2 nl-observe --socket sock check 'warn rate(api-001) < 0; rate(api-001) < 0'
+	nl-observe --socket sock --md >got
+	nl-observe --md ev | diff - got
+	nl-observe --socket sock list >got
+	nl-observe list ev | diff - got
+}
+
+@test "A request is a JSON object a line, and so is its result" {
+	gen -n 500 -p 2 -t 100 >ev
+	serve ev
+	wait_for 5 counted "$(wc -l <ev)"
+	ask '{"id":"7","cmd":"rate","args":{"words":["api-000"]}}' '{"id":"8","cmd":"list","args":{}}' >out
+	jq -es '.[0].id == "7" and .[0].result == "value" and .[0].value.status == 0 and .[0].value.lines[0].policy == "api-000"' out
+	jq -es '.[1].id == "8" and (.[1].value.lines | length) == 2' out
+	[ "$(ask '{"id":"9","cmd":"rate","args":{"words":["api-000"],"text":true}}' | jq -r .value.text)" = "$(nl-observe rate api-000 ev)" ]
+}
+
+@test "What is wrong with a request is said, and the next one is answered" {
+	: >ev
+	serve ev
+	ask '{' '{"id":"1","cmd":"rate","args":{}}' '{"id":"2","cmd":"frobnicate","args":{}}' '{"id":"3","cmd":"rate","args":{"words":["x"],"colour":1}}' \
+		'{"id":"4","cmd":"diff","args":{"words":["/etc/passwd"]}}' '{"id":"5","cmd":"rate","args":{"words":["x"],"window":"1h"}}' \
+		'{"id":"6","cmd":"serve","args":{}}' '{"id":"7","cmd":"rate","args":{"words":["x"]}}' '{"id":"8","cmd":"list","args":{}}' >out
+	[ "$(jq -r '.failure.kind // "none"' out | tr '\n' ' ')" = 'invalid_args invalid_args not_found invalid_args invalid_args invalid_args not_found not_found none ' ]
+	head -c 70000 /dev/zero | tr '\0' x | timeout 10 talk sock || :
+	counted 0
+}
+
+@test "subscribe sends each event as it comes" {
+	: >ev
+	serve ev
+	mkfifo keys
+	start sh -c 'exec talk sock <keys >out'
+	exec 9>keys
+	echo '{"id":"1","cmd":"subscribe","args":{}}' >&9
+	wait_for 5 grep -q '"result":"ack"' out
+	NL_EVENTS=$PWD/ev nl-timeout --name t 9s true
+	wait_for 5 grep -q nl.run.ended out
+	tail -n +2 out | diff ev -
+	exec 9>&-
+}
+
+@test "A subscriber that is slow loses events and is told how many; the server goes on" {
+	: >ev
+	serve ev
+	mkfifo keys gate
+	start sh -c 'talk sock <keys | { read -r line; echo "$line" >out; read -r _ <gate; cat >>out; }'
+	exec 9>keys
+	echo '{"id":"1","cmd":"subscribe","args":{}}' >&9
+	wait_for 5 grep -qs ack out
+	gen -n 20000 -p 2 -t 100 >>ev
+	wait_for 10 counted "$(wc -l <ev)"
+	echo >gate
+	NL_EVENTS=$PWD/ev nl-timeout --name t 9s true
+	wait_for 5 grep -q '"lost":' out
+	NL_EVENTS=$PWD/ev nl-timeout --name u 9s true
+	wait_for 5 grep -q '"policy":"u"' out
+	[ "$(jq -s 'map(.lost // 1) | add' out)" = "$(($(wc -l <ev) + 1))" ]
+	exec 9>&-
+}
+
+@test "nl-ctl observe asks the server whose socket is in the directory of state" {
+	gen -n 500 -p 2 -t 100 >ev
+	run -125 nl-ctl observe rate api-000
+	[[ $output == 'nl-ctl: observe: '*'/observe.sock: nobody serves there (nl-observe serve --socket FILE)' ]]
+	start nl-observe serve --socket "$NL_STATE/observe.sock" ev
+	server=$pid
+	wait_for 5 nl-ctl observe check "events == $(wc -l <ev)"
+	[ "$(nl-ctl observe check 'events > 1')" = "OK: events > 1; it is $(wc -l <ev)" ]
+	[ "$(nl-ctl observe rate api-000)" = "$(nl-observe rate api-000 ev)" ]
+	nl-ctl observe list | diff <(nl-observe list ev) -
+	nl-ctl --json observe list | jq -e '.value.lines | length == 2'
+	run -2 nl-ctl observe check 'events == 1'
+	run -1 nl-ctl observe rate none
+	[[ $output == 'nl-ctl: observe: none: no such policy'* ]]
+	echo 'allow user:nobody observe *' >"$NL_STATE/rules"
+	chmod 600 "$NL_STATE/rules"
+	[ "$(id -u)" = 0 ] || run -77 nl-ctl observe rate api-000
+}
+
+@test "Without a server, or with sources beside it, --socket is an error" {
+	run -125 nl-observe --socket none rate p
+	[ "$output" = 'nl-observe: none: nobody serves there (nl-observe serve --socket FILE)' ]
+	run -125 nl-observe --socket none list ./ev
+	[[ $output == 'nl-observe: --socket: the server has its sources'* ]]
+	run -125 nl-observe serve /dev/null
+	[ "$output" = 'nl-observe: serve: at which socket? (--socket FILE)' ]
+	: >ev
+	serve ev
+	run -125 nl-observe serve --socket sock /dev/null
+	[ "$output" = 'nl-observe: sock: somebody listens there already' ]
+	kill -TERM "$server"
+	server=
+	wait_for 5 test ! -e sock
+}

@@ -1,0 +1,183 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# nl-observe top, printed and on a terminal: pty types the keys, vt says what is to
+# be seen then.  Logs are eventgen's, a year back, so that the clock is past them.
+# shellcheck disable=SC2154  # set by run
+bats_require_minimum_version 1.5.0
+load helper
+
+setup() {
+	nl_setup
+	export LC_ALL=C.UTF-8 TERM=xterm
+	unset NO_COLOR
+	eventgen -n 3000 -p 9 -t 300 -e 250000 | sed 's/"time":"2026/"time":"2025/' >ev
+}
+
+golden() { diff "$NL_ROOT/tests/golden/$1" -; }
+
+# at_terminal [-s ROWS COLS] ARG... <SCRIPT: top on a terminal; its screen when it ended is in ./screen.
+at_terminal() {
+	local size=()
+
+	if [[ $1 == -s ]]; then
+		size=("$2" "$3")
+		shift 3
+	fi
+	pty nl-observe top "$@" >bytes || { cat -v bytes; return 1; }
+	vt "${size[@]}" <bytes >screen
+}
+
+@test "top --once prints one screen of 24 lines and 80 columns, of what is there" {
+	nl-observe top --once ev >out
+	golden top-once <out
+	[ "$(wc -l <out)" -eq 24 ]
+	! grep -q $'\033' out
+	LC_ALL=C nl-observe top --once ev | LC_ALL=C grep -q '[^ -~]' && false
+	nl-observe top --once --filter BREAKER ev >out
+	[ "$(sed -n '5,17p' out | grep -c .)" -eq 2 ]
+	grep -q 'breaker' out
+}
+
+@test "--sort is by that column: numbers from the greatest, text from a" {
+	nl-observe top --once --sort p99 ev | golden top-p99
+	nl-observe top --once --sort policy ev | sed -n '5,13p' | cut -d' ' -f1 >names
+	[ "$(wc -l <names)" -eq 9 ]
+	sort -c names
+	nl-observe top --once --sort worst ev | golden top-once
+	run -125 nl-observe top --once --sort colour ev
+	[[ $output == "nl-observe: top: --sort 'colour': no column; one of worst, policy"* ]]
+}
+
+@test "On a terminal the screen is that of --once, and keys change it" {
+	at_terminal ev <<-'END'
+		expect events 3003
+		send t
+		expect since the beginning
+		send >
+		expect by POLICY
+		send q
+		exit 0
+	END
+	sed 's/^20[0-9 :-]*  /NOW  /; s| ([0-9.]*/s)||' screen | golden top-keys
+}
+
+@test "/ shows the policies with a text in KIND/NAME" {
+	at_terminal ev <<-'END'
+		expect events 3003
+		send t/bulk
+		expect /bulk
+		send \n
+		expect q quit
+		send q
+		exit 0
+	END
+	[ "$(sed -n '5,17p' screen | grep -c bulkhead)" -eq 2 ]
+	[ "$(sed -n '5,17p' screen | grep -c .)" -eq 2 ]
+}
+
+@test "? shows help" {
+	at_terminal ev <<-'END'
+		expect policies
+		send ?
+		expect slots in use
+		send q
+		exit 0
+	END
+	grep -q 'RETRYx  *attempts for each request' screen
+}
+
+@test "p pauses until a key is pressed" {
+	at_terminal ev <<-'END'
+		expect policies
+		send p
+		expect PAUSED
+		send w
+		expect by trouble
+		send q
+		exit 0
+	END
+	! grep -q PAUSED screen
+}
+
+@test "What is new is seen within a second, and only what differs is drawn" {
+	at_terminal ev <<-'END'
+		expect policies
+		do NL_EVENTS=$PWD/ev nl-timeout --name newcomer 9s true
+		expect newcomer
+		send q
+		exit 0
+	END
+	[ "$(grep -c newcomer screen)" -eq 1 ]
+	[ "$(grep -o 'KIND' bytes | wc -l)" -eq 1 ]
+}
+
+@test "It has the size of the terminal, also when that changes" {
+	at_terminal -s 12 130 ev <<-'END'
+		expect policies
+		do stty -F /proc/$leader/fd/1 rows 12 cols 130
+		expect RETRYx
+		send t
+		expect since the beginning
+		send q
+		exit 0
+	END
+	grep -q 'POLICY .* RETRYx RECOV%' screen
+	! grep -q CHANGES screen
+}
+
+@test "The terminal is given back whatever ends or stops it" {
+	for sig in INT TERM HUP ABRT SEGV; do
+		at_terminal ev <<-END
+			save
+			expect policies
+			do kill -$sig \$leader
+			signal $(kill -l "$sig")
+		END
+		tail -c 20 bytes | grep -q $'\033\[?25h\033\[?1049l'
+	done
+	at_terminal ev <<-'END'
+		save
+		expect policies
+		send ^C
+		signal 2
+	END
+}
+
+@test "Stopped by ^Z it gives the terminal back, and takes it again when it goes on" {
+	pty sh -c 'set -m; echo ready; read -r _; nl-observe top ev; echo stopped; read -r _; fg; echo over' <<-'END' >bytes || { cat -v bytes; false; }
+		expect ready
+		save
+		send \n
+		expect policies
+		send ^Z
+		expect \e[?1049l
+		expect stopped
+		same
+		send \n
+		expect \e[?1049h
+		expect policies
+		send q
+		expect \e[?1049l
+		expect over
+		exit 0
+	END
+}
+
+@test "NO_COLOR: no colour" {
+	NO_COLOR=1 at_terminal ev <<-'END'
+		expect policies
+		never \e[7m
+		send q
+		exit 0
+	END
+}
+
+@test "Without a terminal, or on one that can do nothing, it says so" {
+	run -125 nl-observe top ev
+	[[ $output == 'nl-observe: top: standard output is no terminal that can do it (--once prints one screen)' ]]
+	TERM=dumb pty nl-observe top ev <<-'END'
+		expect no terminal that can do it
+		exit 125
+	END
+}
