@@ -331,7 +331,7 @@ static void put_head(struct nl_out *o, const struct nl_system *system, const str
 	put_line(o, t, NULL, line);
 	if (t->events_per_s >= 0)
 		snprintf(rate, sizeof rate, " (%.1f/s)", t->events_per_s);
-	snprintf(line, sizeof line, "events %llu%s  calls %llu, %llu failed  lost %llu  late %llu  bad %llu  open runs %llu",
+	snprintf(line, sizeof line, "events %llu%s  calls %llu, %llu failed  lost %llu  late %llu  bad %llu  unended %llu",
 	         (unsigned long long)lines[NL_LINE_OK], rate, (unsigned long long)calls.requests, (unsigned long long)calls.failures,
 	         (unsigned long long)sum.lost, (unsigned long long)(lines[NL_LINE_LATE] + lines[NL_LINE_SKEWED]), (unsigned long long)bad,
 	         (unsigned long long)sum.open);
