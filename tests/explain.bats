@@ -165,3 +165,57 @@ storm() {
 	[[ $output == *'r  1 failure'*' sh '*' exit_9 '*' 2 '* ]]
 	run -1 nl-observe explain nobody ev
 }
+
+# steps OPTION...: a call for each word of $1, which is its status, one after the other.
+steps() {
+	local status
+
+	for status in $1; do
+		nl-breaker "${@:2}" db sh -c "exit $status" || :
+	done
+}
+
+@test "replay under the recorded values is what was" {
+	export NL_EVENTS=$PWD/ev
+	steps '0 1 1 0 1 1 1 0 0' -f3 -o 3600s
+	nl-observe replay --json --set breaker/db.failures=3 ev >out
+	jq -e '.opens == [1, 1] and .admitted == [7, 7] and .rejected == [2, 2] and .wrongly_rejected == [0, 0] and .unknown == [0, 0]' out
+}
+
+@test "replay under lower limits says which calls would have been rejected, and how many of them succeeded" {
+	export NL_EVENTS=$PWD/ev
+	steps '0 1 1 0 1 1 1 0 0' -f3 -o 3600s
+	nl-observe replay --json --set breaker/db.failures=2 ev >out
+	jq -e '.opens == [1, 1] and .admitted == [3, 3] and .rejected == [6, 6] and .wrongly_rejected == [1, 1] and .failures_avoided == [3, 3]' out
+}
+
+@test "replay gives a range where calls that were rejected would have been let through" {
+	export NL_EVENTS=$PWD/ev
+	steps '1 1 1 0 0 0 0' -f3 -o 3600s
+	nl-observe replay --json --set db.failures=5 ev >out
+	jq -e '.opens == [0, 1] and .unknown == [2, 4] and .rejected == [0, 2]' out
+	run -0 nl-observe replay --set db.failures=5 ev
+	[[ $output == *'opens                             1                 0..1'* ]]
+	[[ $output == *'is not modelled'* ]]
+	[ "$(wc -L <<<"$output")" -le 80 ]
+}
+
+@test "replay --assert has the statuses of check; what holds at one end alone is 3" {
+	export NL_EVENTS=$PWD/ev
+	steps '1 1 1 0 0 0 0' -f3 -o 3600s
+	run -0 nl-observe replay --set db.failures=5 --assert 'opens <= 1; wrongly_rejected == 0' ev
+	run -1 nl-observe replay --set db.failures=5 --assert 'warn unknown == 0' ev
+	run -2 nl-observe replay --set db.failures=2 --assert 'opens < 1' ev
+	run -3 nl-observe replay --set db.failures=5 --assert 'opens < 1' ev
+	[[ $output == *'UNKNOWN: opens < 1; it is 0..1'* ]]
+}
+
+@test "replay refuses what it cannot do" {
+	NL_EVENTS=$PWD/ev nl-timeout 5s true
+	run -125 nl-observe replay ev
+	[[ $output == *'under which values?'* ]]
+	run -125 nl-observe replay --set bulkhead/db.max=2 ev
+	[[ $output == *'only breakers can be replayed'* ]]
+	run -125 nl-observe replay --set db.failure=2 ev
+	run -1 nl-observe replay --set db.failures=2 ev
+}

@@ -13,7 +13,7 @@
 
 const struct nl_query *const nl_queries[] = {
 	&nl_q_summary, &nl_q_list, &nl_q_rate, &nl_q_pct, &nl_q_state, &nl_q_circuit, &nl_q_check, &nl_q_asof, &nl_q_diff, &nl_q_blame,
-	&nl_q_explain, &nl_q_verify, &nl_q_export, &nl_q_top, &nl_q_serve, NULL,
+	&nl_q_explain, &nl_q_verify, &nl_q_replay, &nl_q_export, &nl_q_top, &nl_q_serve, NULL,
 };
 
 const struct nl_query *nl_query_of(const char *name)

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * replay.c - what would have been under other values (replay.h): which, of what,
+ * and what is asserted of it.
+ */
+#include "observe/replay.h"
+
+#include "observe/condition.h"
+#include "observe/observe.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HOLDS, WARNING, CRITICAL, UNKNOWN };
+
+struct target { char name[64]; const char *set[NL_LIST_MOST]; unsigned n; int figures; struct nl_figure figure[NL_FIGURES]; };
+struct replay { struct nl_tapes tapes; struct target target[NL_LIST_MOST]; unsigned n; };
+
+/* "breaker/api.failures=3": the policy, and KEY=VALUE. */
+static int take_set(struct replay *r, const char *text, struct nl_err *err)
+{
+	const char *value = strchr(text, '='), *dot = value;
+	char name[64];
+	struct nl_circuit_cfg cfg;
+	while (dot && dot > text && *dot != '.')
+		dot--;
+	if (!value || *dot != '.' || (size_t)(dot - text) >= sizeof name)
+		return nl_fail(err, "replay: --set '%.60s': breaker/NAME.KEY=VALUE is wanted", text);
+	snprintf(name, sizeof name, "%.*s", (int)(dot - text), text);
+	if (strchr(name, '/') && strncmp(name, "breaker/", 8))
+		return nl_fail(err, "replay: %.40s: only breakers can be replayed: what others wait for is not in the log", name);
+	const char *is = strncmp(name, "breaker/", 8) ? name : name + 8;
+	struct target *t = r->target;
+	while (t < r->target + r->n && strcmp(t->name, is))
+		t++;
+	if (t == r->target + r->n)
+		r->n++;
+	snprintf(t->name, sizeof t->name, "%s", is);
+	t->set[t->n++] = dot + 1;
+	struct nl_err why = { "" };
+	return nl_tape_rules("", &t->set[t->n - 1], 1, &cfg, &why) < 0 ? nl_fail(err, "replay: %.150s", why.msg) : 0;
+}
+
+static int replay_begin(struct nl_ask *ask, struct nl_intake *in, struct nl_err *err)
+{
+	struct nl_condition c[NL_CONDITIONS];
+	struct nl_err why = { "" };
+	struct replay *r = calloc(1, sizeof *r);
+	if (!r)
+		return nl_fail(err, "out of memory");
+	ask->data = r;
+	if (!ask->opts || !ask->opts->set.n)
+		return nl_fail(err, "replay: under which values? as in --set breaker/db.failures=3");
+	for (unsigned i = 0; i < ask->opts->set.n; i++)
+		if (take_set(r, ask->opts->set.text[i], err) < 0)
+			return -1;
+	if (ask->opts->assert_that && nl_conditions_read(ask->opts->assert_that, c, &why) < 0)
+		return nl_fail(err, "replay: --assert %.150s", why.msg);
+	nl_tapes_listen(&r->tapes, in);
+	return 0;
+}
+
+static const char *range(const struct nl_figure *f, char buf[72])
+{
+	char low[32], high[32];
+	bool one = f->high - f->low < 1e-9;
+	snprintf(buf, 72, one ? "%s" : "%s..%s", nl_number_text(f->low, low), nl_number_text(f->high, high));
+	return buf;
+}
+
+static void put(struct nl_ask *ask, struct nl_out *o, const struct target *t)
+{
+	char a[72], was[32], safe[256];
+	if (ask->json) {
+		nl_out_begin(o, NULL, '{');
+		nl_out_str(o, "policy", t->name);
+	} else {
+		nl_out_put(o, "%-24s %12s %20s\n", nl_safe_text(t->name, 24, safe), "recorded", "replayed");
+	}
+	for (int i = 0; i < t->figures; i++) {
+		const struct nl_figure *f = &t->figure[i];
+		if (!ask->json) {
+			nl_out_put(o, "  %-22s %12s %20s\n", f->name, f->was < 0 ? "-" : nl_number_text(f->was, was), range(f, a));
+			continue;
+		}
+		nl_out_begin(o, f->name, '[');
+		nl_out_raw(o, NULL, a, (size_t)snprintf(a, sizeof a, "%s", nl_number_text(f->low, was)));
+		nl_out_raw(o, NULL, a, (size_t)snprintf(a, sizeof a, "%s", nl_number_text(f->high, was)));
+		nl_out_end(o, ']');
+	}
+	if (ask->json)
+		nl_out_put(o, "}\n");
+}
+
+/* Of one policy, or of all of them together.  False: no such figure. */
+static bool figure_of(const struct replay *r, const struct nl_condition *c, struct nl_figure *sum)
+{
+	bool found = false;
+	const char *of = c->args ? c->arg[0] : NULL;
+	*sum = (struct nl_figure){ .name = c->metric };
+	for (unsigned i = 0; i < r->n; i++)
+		for (int k = 0; k < r->target[i].figures; k++) {
+			const struct nl_figure *f = &r->target[i].figure[k];
+			if (strcmp(f->name, c->metric) || (of && strcmp(strncmp(of, "breaker/", 8) ? of : of + 8, r->target[i].name)))
+				continue;
+			sum->low += f->low, sum->high += f->high, found = true;
+		}
+	return found;
+}
+
+static int judge(const struct replay *r, const struct nl_condition *c, struct nl_out *o, bool json)
+{
+	static const char *const words[] = { "OK", "WARNING", "CRITICAL", "UNKNOWN" };
+	struct nl_figure f;
+	char is[72] = "no such figure", safe[256];
+	int how = UNKNOWN;
+	if (figure_of(r, c, &f)) {
+		bool low = nl_condition_holds(c, f.low), high = nl_condition_holds(c, f.high);
+		how = low != high ? UNKNOWN : low ? HOLDS : c->warn ? WARNING : CRITICAL;
+		range(&f, is);
+	}
+	if (!json)
+		nl_out_put(o, "%s: %s; it is %s\n", words[how], nl_safe_text(c->text, 80, safe), is);
+	return how;
+}
+
+static int assert_all(struct nl_ask *ask, const struct replay *r, struct nl_out *o, struct nl_err *err)
+{
+	static const int rank[] = { [HOLDS] = 0, [WARNING] = 1, [UNKNOWN] = 2, [CRITICAL] = 3 };
+	struct nl_condition c[NL_CONDITIONS];
+	int worst = HOLDS, n = ask->opts->assert_that ? nl_conditions_read(ask->opts->assert_that, c, err) : 0;
+	for (int i = 0; i < n; i++) {
+		int how = judge(r, &c[i], o, ask->json);
+		worst = rank[how] > rank[worst] ? how : worst;
+	}
+	return n < 0 ? -1 : worst;
+}
+
+static int replay_answer(struct nl_ask *ask, struct nl_out *o, struct nl_err *err)
+{
+	struct replay *r = ask->data;
+	if (r->tapes.starved)
+		return nl_fail(err, "out of memory");
+	for (unsigned i = 0; i < r->n; i++) {
+		struct target *t = &r->target[i];
+		struct nl_tape *tape = r->tapes.first;
+		while (tape && strcmp(tape->policy, t->name))
+			tape = tape->next;
+		if (!tape) {
+			nl_fail(err, "replay: %s: no such breaker in these events", t->name);
+			return 1;
+		}
+		if (nl_tape_by_time(tape) < 0)
+			return nl_fail(err, "out of memory");
+		t->figures = nl_replay_breaker(&r->tapes, tape, t->set, t->n, t->figure, err);
+		if (t->figures < 0)
+			return -1;
+		put(ask, o, t);
+	}
+	if (!ask->json)
+		nl_out_put(o, "\nCalls come when they came and end as they ended; that others call more or less\n"
+		              "when a breaker is open is not modelled.  A range: calls that were rejected have\n"
+		              "no end; they all fail at one side of it, and all succeed at the other.\n");
+	return assert_all(ask, r, o, err);
+}
+
+static void replay_end(struct nl_ask *ask)
+{
+	struct replay *r = ask->data;
+	if (r)
+		nl_tapes_free(&r->tapes);
+	free(r);
+	ask->data = NULL;
+}
+
+const struct nl_query nl_q_replay = {
+	.name = "replay", .args = "", .about = "what breakers would have done under other values (--set)", .begin = replay_begin, .answer = replay_answer,
+	.end = replay_end,
+};
