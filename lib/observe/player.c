@@ -26,11 +26,14 @@ int nl_tape_rules(const char *cfg, const char *const *set, unsigned n, struct nl
 {
 	struct nl_svc *svc = calloc(1, nl_breaker.size);
 	char *list = strdup(cfg), key[40];
-	int r = svc && list ? 0 : nl_fail(err, "out of memory");
-	if (r == 0) {
-		svc->layer = &nl_breaker;
-		set_all(svc, list);
+	int r = 0;
+	if (!svc || !list) {
+		free(list);
+		free(svc);
+		return nl_fail(err, "out of memory");
 	}
+	svc->layer = &nl_breaker;
+	set_all(svc, list);
 	for (unsigned i = 0; i < n && r == 0; i++) {
 		const char *value = strchr(set[i], '=');
 		size_t len = value ? (size_t)(value - set[i]) : sizeof key;

@@ -17,16 +17,15 @@ struct play {
 	const struct nl_tapes *tapes;
 	const struct nl_tape *tape;
 	const char *const *set;
-	unsigned nset;
 	struct moment *moment;
 	struct caller *caller;
-	enum nl_circuit_event unknown;  /* how calls end of which nobody knows */
 	int64_t unknown_us;
 	struct nl_circuit c;
 	uint64_t epoch;
-	uint32_t rules_of;
 	struct nl_circuit_cfg rules;
-	unsigned held;
+	uint32_t rules_of;
+	unsigned nset, held;
+	enum nl_circuit_event unknown;  /* how calls end of which nobody knows, and after how long */
 	/* what came of it */
 	uint64_t opens, admitted, shed, wrong, avoided, unknowns;
 	int64_t avoided_us;

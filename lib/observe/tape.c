@@ -46,14 +46,15 @@ static uint32_t text_of(struct nl_tapes *t, const char *text, uint32_t most)
 	if (t->texts >= most)
 		return 0;
 	if ((t->texts & (t->texts - 1)) == 0) {
-		char **more = realloc(t->text, (2 * t->texts + 2) * sizeof *more);
-		if (!more)
-			return t->starved = true, 0;
-		t->text = more;
+		char **more = realloc(t->text, (2 * (size_t)t->texts + 2) * sizeof *more);
+		t->starved |= !more;
+		t->text = more ? more : t->text;
 	}
-	t->text[t->texts] = strdup(text);
-	if (!t->text[t->texts])
-		return t->starved = true, 0;
+	char *copy = t->starved ? NULL : strdup(text);
+	t->starved |= !copy;
+	if (!copy)
+		return 0;
+	t->text[t->texts] = copy;
 	return t->texts++;
 }
 

@@ -104,9 +104,9 @@ static int64_t age_of(const struct nl_beat *b, const struct nl_beat *first)
 	return a->kind == NL_BEAT_ASKED ? a->age : 0;
 }
 
-static void compare(struct verifier *v, const struct group *g, const struct nl_circuit_step *s)
+/* b: the beat that was played. */
+static void compare(struct verifier *v, const struct group *g, const struct nl_beat *b, const struct nl_circuit_step *s)
 {
-	const struct nl_beat *b = g->moved ? g->moved : g->result;
 	char log[128] = "nothing of a change", rules[128] = "no change here";
 	struct nl_beat is = outcome(v, s);
 	if (!s->changed)
@@ -133,13 +133,14 @@ static void compare(struct verifier *v, const struct group *g, const struct nl_c
 static void play(struct verifier *v, const struct group *g)
 {
 	const struct nl_beat *b = g->result ? g->result : g->moved;
-	bool lone = !g->result && g->moved->result == NL_LOOK;  // What made it is missing.
-	if (!v->p.known && g->moved) {
-		nl_player_resume(&v->p, g->moved);
+	bool lone = b && !g->result && b->result == NL_LOOK;    // What made it is missing.
+	if (!b)
+		return;
+	if (!v->p.known) {
+		if (g->moved)
+			nl_player_resume(&v->p, g->moved);
 		return;
 	}
-	if (!v->p.known)
-		return;
 	if (lone) {
 		put_gap(v, g->step, g->step);
 		nl_player_resume(&v->p, g->moved);
@@ -153,7 +154,7 @@ static void play(struct verifier *v, const struct group *g)
 	v->results += b->kind == NL_BEAT_RESULT;
 	v->moves += s.moved;
 	v->any = true;
-	compare(v, g, &s);
+	compare(v, g, b, &s);
 }
 
 /* A call that changed nothing, behind the step that it saw. */
