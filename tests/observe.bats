@@ -185,6 +185,20 @@ truth() { jq -sc "$@"; }
 	[ "$output" = 'nl-observe: timeout/t: is no breaker' ]
 }
 
+@test "What a breaker's record says otherwise than events do is a finding of circuit and summary" {
+	export NL_EVENTS=$PWD/ev
+	status_of nl-breaker -f 1 -o 1h api sh -c 'exit 3' >/dev/null
+	nl-observe circuit api ev >out
+	nl-observe ev >>out
+	! grep 'its record says' out
+	NL_EVENTS=off nl-ctl close breaker/api
+	nl-observe circuit api ev | grep -qE '^finding   events say open \(epoch [0-9]+\), its record says closed \(epoch [0-9]+\)$'
+	nl-observe ev | grep -q '^breaker/api: events say open '
+	nl-observe circuit api --json ev | jq -e '.finding | startswith("events say open")'
+	nl-observe --to now ev >out
+	! grep 'its record says' out
+}
+
 @test "check is 0 if it holds, 1 for a warning, 2 if it is critical, 3 if it is not known" {
 	make_log
 	run -0 nl-observe check 'rate(db,5m) < 0.6' ev

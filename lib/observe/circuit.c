@@ -22,12 +22,14 @@ static void put_time(struct nl_out *o, int64_t us, int64_t before)
 	           before >= 0 && us / 86400000000 == before / 86400000000 ? t + 11 : t);
 }
 
-static void put_text(struct nl_out *o, const struct nl_series *s)
+static void put_text(struct nl_ask *ask, struct nl_out *o, const struct nl_series *s)
 {
-	char text[32], safe[256];
+	char text[32], safe[256], record[200];
 	nl_out_put(o, "%s/%s  %s\n", s->kind_text, nl_safe_text(s->policy, 64, safe), nl_series_state(s));
 	nl_out_put(o, "calls     %llu, %llu failed, %llu rejected\n", (unsigned long long)(s->all.requests), (unsigned long long)s->all.failures,
 	           (unsigned long long)s->rejected);
+	if (nl_ask_record(ask, s, record))
+		nl_out_put(o, "finding   %s\n", record);
 	nl_out_put(o, "opened    %llu time%s\n", (unsigned long long)s->opens, s->opens == 1 ? "" : "s");
 	if (s->all_moves > s->nmoves)
 		nl_out_put(o, "          (the last %u of %llu changes)\n", s->nmoves, (unsigned long long)s->all_moves);
@@ -44,8 +46,9 @@ static void put_text(struct nl_out *o, const struct nl_series *s)
 	}
 }
 
-static void put_json(struct nl_out *o, const struct nl_series *s)
+static void put_json(struct nl_ask *ask, struct nl_out *o, const struct nl_series *s)
 {
+	char record[200];
 	nl_out_begin(o, NULL, '{');
 	nl_out_str(o, "policy", s->policy);
 	nl_out_str(o, "kind", s->kind_text);
@@ -55,6 +58,8 @@ static void put_json(struct nl_out *o, const struct nl_series *s)
 	nl_out_uint(o, "rejected", s->rejected);
 	nl_out_uint(o, "opened", s->opens);
 	nl_out_uint(o, "changes", s->all_moves);
+	if (nl_ask_record(ask, s, record))
+		nl_out_str(o, "finding", record);
 	nl_out_begin(o, "last", '[');
 	for (unsigned i = 0; i < s->nmoves; i++) {
 		nl_out_begin(o, NULL, '{');
@@ -78,9 +83,9 @@ static int circuit_answer(struct nl_ask *ask, struct nl_out *o, struct nl_err *e
 		return 1;
 	}
 	if (ask->json)
-		put_json(o, s);
+		put_json(ask, o, s);
 	else
-		put_text(o, s);
+		put_text(ask, o, s);
 	return 0;
 }
 

@@ -152,6 +152,14 @@ static void put_totals(struct nl_ask *ask, struct nl_out *o)
 	nl_out_begin(o, "policies", '[');
 }
 
+static void put_findings(struct nl_ask *ask, struct nl_out *o, const struct nl_series **s, unsigned n)
+{
+	char text[200], name[256];
+	for (unsigned i = 0; i < n; i++)
+		if (nl_ask_record(ask, s[i], text))
+			nl_out_put(o, "%s/%s: %s\n", s[i]->kind_text, nl_safe_text(s[i]->policy, 64, name), text);
+}
+
 static int summary_answer(struct nl_ask *ask, struct nl_out *o, struct nl_err *err)
 {
 	if (ask->md)
@@ -179,6 +187,7 @@ static int summary_answer(struct nl_ask *ask, struct nl_out *o, struct nl_err *e
 		           (unsigned long long)sum.runs, plural(sum.runs), nl_time_text(nl_system_latest(ask->system) * NL_US, until),
 		           (unsigned long long)calls.failures, (unsigned long long)calls.requests, plural(calls.requests));
 		nl_put_trouble(ask, o);
+		put_findings(ask, o, s, n);
 		nl_out_put(o, "\n");
 		put_table(ask, o, s, n);
 	}

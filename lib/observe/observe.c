@@ -335,7 +335,7 @@ static int observe(struct observation *o, struct nl_err *err)
 		return -1;
 	o->ask = (struct nl_ask){
 		.run = o->run, .system = o->system, .arg = words, .args = l->words, .window_us = l->window.given ? l->window.ns / NL_US : 0,
-		.by = l->by, .json = l->json, .md = l->md, .live = o->live, .paper = &o->paper, .opts = l,
+		.by = l->by, .json = l->json, .md = l->md, .live = o->live, .past = l->from || l->to, .paper = &o->paper, .opts = l,
 	};
 	if (l->query->begin && l->query->begin(&o->ask, &o->in, err) < 0)
 		return -1;

@@ -25,6 +25,7 @@ struct nl_ask {
 	int64_t window_us;              /* --window; 0: none was given */
 	const char *by;                 /* --by, NULL: not given */
 	bool json, md, live;            /* live: now is the clock's */
+	bool past;                      /* not all events are counted: of --from or --to */
 	struct nl_paper *paper;         /* colour, width (render.h) */
 	const struct nl_observe_opts *opts;     /* the rest of the command line, NULL from a socket */
 	void *data;                     /* a listener's, from begin to end */
@@ -67,6 +68,9 @@ const char *nl_safe_text(const char *, unsigned columns, char buf[256]);
 /* Series worth a line, worst first: open breakers, then by the rate of failures, then by requests.  To be freed. */
 enum nl_sorting { NL_BY_NAME, NL_WORST_FIRST };
 const struct nl_series **nl_ask_sorted(struct nl_ask *, enum nl_sorting, unsigned *n);
+
+/* What a breaker's record in the directory of state says otherwise than events do.  False: nothing, or there is none. */
+bool nl_ask_record(struct nl_ask *, const struct nl_series *, char text[200]);
 
 /* summary --md: Markdown, md.c. */
 int nl_summary_md(struct nl_ask *, struct nl_out *, struct nl_err *);

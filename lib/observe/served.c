@@ -157,7 +157,7 @@ static void answer(struct nl_ctx *c, const struct request *r, const struct nl_as
 	};
 	struct nl_ask ask = {
 		.run = c->run, .system = of->system, .arg = (char **)r->arg, .args = r->words, .window_us = r->window_us, .by = r->by[0] ? r->by : NULL,
-		.json = !r->text, .md = r->md, .live = true, .paper = &paper, .now_us = paper.now / NL_US,
+		.json = !r->text, .md = r->md, .live = true, .past = r->from_us || r->to_us, .paper = &paper, .now_us = paper.now / NL_US,
 	};
 	if (!in.system)
 		nl_refuse(c, NL_INTERNAL, NULL, "out of memory");

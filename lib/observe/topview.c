@@ -15,6 +15,7 @@
 #include <time.h>
 
 #define SPARK 10                        /* cells: 6 seconds each */
+#define CELL 256                        /* of the text of a cell */
 #define ROOM 320                        /* bytes of a line of 80 columns and more */
 
 struct row {
@@ -54,13 +55,13 @@ static const char *state_of(const struct row *r)
 static void put_state(const struct nl_top *t, const struct row *r, char *buf)
 {
 	(void)t;
-	strcpy(buf, state_of(r));
+	snprintf(buf, CELL, "%s", state_of(r));
 }
 
 static void put_real(char *buf, double x)
 {
 	if (x < 0)
-		strcpy(buf, "-");
+		snprintf(buf, CELL, "%s", "-");
 	else if (x >= 99999.5)
 		nl_count_text((uint64_t)x, buf);
 	else
@@ -83,7 +84,7 @@ REAL(recovered, recovered, 100)
 	static void put_##name(const struct nl_top *t, const struct row *r, char *buf) \
 	{ \
 		(void)t; \
-		strcpy(buf, nl_span_text(r->name, (char[32]){ 0 })); \
+		snprintf(buf, CELL, "%s", nl_span_text(r->name, (char[32]){ 0 })); \
 	} \
 	static double name(const struct row *r) { return r->name; }
 SPAN(p50)
@@ -93,7 +94,7 @@ SPAN(age)
 static void put_rejected(const struct nl_top *t, const struct row *r, char *buf)
 {
 	(void)t;
-	strcpy(buf, nl_count_text(r->rejected, (char[32]){ 0 }));
+	snprintf(buf, CELL, "%s", nl_count_text(r->rejected, (char[32]){ 0 }));
 }
 
 static double rejected(const struct row *r)
@@ -103,6 +104,12 @@ static double rejected(const struct row *r)
 
 static const char *const blocks[] = { " ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" }, *const plain[] = { " ", "_", ".", ":", "-", "=", "+", "*", "#" };
 
+static void add(char *buf, const char *sign)
+{
+	size_t n = strlen(buf);
+	snprintf(buf + n, CELL - n, "%s", sign);
+}
+
 /* The failures of the last minute, the latest at the right; blank where there was no request. */
 static void put_spark(const struct nl_top *t, const struct row *r, char *buf)
 {
@@ -110,7 +117,7 @@ static void put_spark(const struct nl_top *t, const struct row *r, char *buf)
 	for (int i = SPARK - 1; i >= 0; i--) {
 		struct nl_counts n = nl_series_counts(r->s, t->now_us - i * 6000000, 6000000);
 		unsigned high = n.requests ? 1 + (unsigned)(7 * n.failures / n.requests) : 0;
-		strcat(buf, (t->utf8 ? blocks : plain)[high]);
+		add(buf, (t->utf8 ? blocks : plain)[high]);
 	}
 }
 
@@ -124,8 +131,10 @@ static void put_bulk(const struct nl_top *t, const struct row *r, char *buf)
 {
 	double full = 4 * bulk(r);
 	int n = full < 0 ? snprintf(buf, 32, "-") : snprintf(buf, 32, "%lld/%lld ", (long long)r->s->active, (long long)r->s->max);
-	for (int i = 0; i < 4 && full >= 0 && n < 12; i++, full = full > 1 ? full - 1 : 0)
-		strcat(buf, (t->utf8 ? blocks : plain)[full >= 1 ? 8 : (unsigned)(full * 8)]);
+	for (int i = 0; i < 4 && full >= 0 && n < 12; i++) {
+		double here = full - i;
+		add(buf, (t->utf8 ? blocks : plain)[here >= 1 ? 8 : here > 0 ? (unsigned)(here * 8) : 0]);
+	}
 }
 
 static void put_err(const struct nl_top *t, const struct row *r, char *buf)
@@ -320,7 +329,7 @@ static void put_head(struct nl_out *o, const struct nl_system *system, const str
 	struct nl_runs_sum sum = nl_runs_sum(nl_system_runs(system));
 	struct nl_counts calls = nl_system_calls(system);
 	char line[ROOM], time[28] = "-", span[32] = "since the beginning", rate[48] = "";
-	uint64_t bad = lines[NL_LINE_TORN] + lines[NL_LINE_BAD_JSON] + lines[NL_LINE_DUP_KEY] + lines[NL_LINE_TOO_LONG];
+	uint64_t late = lines[NL_LINE_LATE] + lines[NL_LINE_SKEWED], bad = lines[NL_LINE_TORN] + lines[NL_LINE_BAD_JSON] + lines[NL_LINE_DUP_KEY] + lines[NL_LINE_TOO_LONG];
 	if (t->now_us >= 0)
 		nl_time_text(t->now_us * NL_US, time);
 	time[time[10] == 'T' ? 10 : 0] = time[10] == 'T' ? ' ' : '-';
@@ -333,7 +342,7 @@ static void put_head(struct nl_out *o, const struct nl_system *system, const str
 		snprintf(rate, sizeof rate, " (%.1f/s)", t->events_per_s);
 	snprintf(line, sizeof line, "events %llu%s  calls %llu, %llu failed  lost %llu  late %llu  bad %llu  unended %llu",
 	         (unsigned long long)lines[NL_LINE_OK], rate, (unsigned long long)calls.requests, (unsigned long long)calls.failures,
-	         (unsigned long long)sum.lost, (unsigned long long)(lines[NL_LINE_LATE] + lines[NL_LINE_SKEWED]), (unsigned long long)bad,
+	         (unsigned long long)sum.lost, (unsigned long long)late, (unsigned long long)bad,
 	         (unsigned long long)sum.open);
 	put_line(o, t, NULL, line);
 	put_line(o, t, NULL, "");
