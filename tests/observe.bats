@@ -190,13 +190,13 @@ truth() { jq -sc "$@"; }
 	status_of nl-breaker -f 1 -o 1h api sh -c 'exit 3' >/dev/null
 	nl-observe circuit api ev >out
 	nl-observe ev >>out
-	! grep 'its record says' out
+	run ! grep 'its record says' out
 	NL_EVENTS=off nl-ctl close breaker/api
 	nl-observe circuit api ev | grep -qE '^finding   events say open \(epoch [0-9]+\), its record says closed \(epoch [0-9]+\)$'
 	nl-observe ev | grep -q '^breaker/api: events say open '
 	nl-observe circuit api --json ev | jq -e '.finding | startswith("events say open")'
 	nl-observe --to now ev >out
-	! grep 'its record says' out
+	run ! grep 'its record says' out
 }
 
 @test "check is 0 if it holds, 1 for a warning, 2 if it is critical, 3 if it is not known" {
@@ -301,17 +301,17 @@ truth() { jq -sc "$@"; }
 @test "asof, or --to, answers as it would have then: what came after is not counted, and that time is now" {
 	eventgen -n 2000 -p 4 -t 600 -e 300000 >ev
 	at=$(jq -r .time ev | sed -n 1200p)
-	jq -c --arg at "$at" 'select(.time <= $at)' ev >then
+	jq -c --arg at "$at" 'select(.time <= $at)' ev >before
 	for query in summary list 'rate api-000' 'pct api-001 50,99' 'rate api-002 --window 60s' 'circuit api-002' blame 'check rate(api-001,5m)<50%'; do
 		# shellcheck disable=SC2086
 		nl-observe asof "$at" $query --json ev >got || :
 		# shellcheck disable=SC2086
-		nl-observe $query --json then >want || :
+		nl-observe $query --json before >want || :
 		diff want got
 		# shellcheck disable=SC2086
 		nl-observe $query --to "$at" --json ev | diff want -
 	done
-	nl-observe asof "$at" ev | diff - <(nl-observe then)
+	nl-observe asof "$at" ev | diff - <(nl-observe before)
 	[ "$(nl-observe asof 2026-11-29T14:00 rate api-000 --window 5m ev)" = - ]
 	run -125 nl-observe asof
 	run -125 nl-observe asof never ev
@@ -364,7 +364,7 @@ truth() { jq -sc "$@"; }
 		for as in '' --json; do
 			# shellcheck disable=SC2086
 			nl-observe $query $as bad >out || :
-			! LC_ALL=C grep -q $'[\001-\010\013-\037\177\302\233]' out
+			run ! env LC_ALL=C grep -q $'[\001-\010\013-\037\177\302\233]' out
 		done
 	done
 }

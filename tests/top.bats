@@ -32,8 +32,9 @@ at_terminal() {
 	nl-observe top --once ev >out
 	golden top-once <out
 	[ "$(wc -l <out)" -eq 24 ]
-	! grep -q $'\033' out
-	LC_ALL=C nl-observe top --once ev | LC_ALL=C grep -q '[^ -~]' && false
+	run ! grep -q $'\033' out
+	LC_ALL=C nl-observe top --once ev >plain
+	run ! env LC_ALL=C grep -q '[^ -~]' plain
 	nl-observe top --once --filter BREAKER ev >out
 	[ "$(sed -n '5,17p' out | grep -c .)" -eq 2 ]
 	grep -q 'breaker' out
@@ -97,7 +98,7 @@ at_terminal() {
 		send q
 		exit 0
 	END
-	! grep -q PAUSED screen
+	run ! grep -q PAUSED screen
 }
 
 @test "What is new is seen within a second, and only what differs is drawn" {
@@ -123,7 +124,7 @@ at_terminal() {
 		exit 0
 	END
 	grep -q 'POLICY .* RETRYx RECOV%' screen
-	! grep -q CHANGES screen
+	run ! grep -q CHANGES screen
 }
 
 @test "The terminal is given back whatever ends or stops it" {

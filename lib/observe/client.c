@@ -94,7 +94,7 @@ int nl_observe_ask(const struct nl_observe_opts *l, struct nl_run *run, struct n
 	int r = nl_serve_ask(run, l->socket, request.buf, request.n, &reply, err);
 	if (r == 0 && !(tok = tokens(&reply)))
 		r = nl_fail(err, "%.110s: the server's answer is none", l->socket);
-	if (r == 0)
+	if (r == 0 && tok)
 		r = nl_json_get(reply.buf, tok, 0, "failure") >= 0 ? take_error(&reply, tok, err) : take_value(&reply, tok, out, err);
 	free(tok);
 	nl_out_free(&request);

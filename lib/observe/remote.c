@@ -74,7 +74,7 @@ int nl_serve_ask(struct nl_run *run, const char *path, const char *request, size
 	nl_time until = nl_after(nl_now(run), PATIENCE);
 	if (strlen(path) >= sizeof to.sun_path)
 		return nl_fail(err, "%.110s: longer than a socket's path may be", path);
-	strcpy(to.sun_path, path);
+	memcpy(to.sun_path, path, strlen(path));
 	int fd = (int)run->os->syscall(SYS_socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, 0, 0, 0);
 	int error = fd < 0 ? -fd : (int)-run->os->syscall(SYS_connect, fd, (long)&to, sizeof to, 0, 0, 0);
 	if (!error)

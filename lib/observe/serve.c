@@ -60,20 +60,25 @@ static void cut(struct client *c)
 	free(c);
 }
 
-static bool put(struct client *c, const char *text, size_t n)
+static bool has_room(struct client *c, size_t n)
 {
-	if (c->nout + n > c->room) {
-		size_t room = c->nout + n + 4096;
-		char *out = realloc(c->out, room);
-		if (!out)
-			return false;
-		c->out = out, c->room = room;
-	}
+	size_t room = c->nout + n + 4096;
+	if (c->nout + n <= c->room)
+		return true;
+	char *out = realloc(c->out, room);
+	if (!out)
+		return false;
+	c->out = out, c->room = room;
+	return true;
+}
+
+/* There is room for it. */
+static void put(struct client *c, const char *text, size_t n)
+{
 	if (c->nout == 0)
 		c->moved_at = nl_now(c->of->in->run);
 	memcpy(c->out + c->nout, text, n);
 	c->nout += n;
-	return true;
 }
 
 /* False: it is gone. */
@@ -106,7 +111,9 @@ static bool answer(struct client *c, const char *text, size_t n)
 	ctx->run = c->of->in->run, ctx->q = c->of->in->q;
 	c->subscribed |= nl_serve_answer(ctx, c->of->ask, &c->of->recent, text, n);
 	nl_out_bytes(&ctx->reply, "\n", 1);
-	bool ok = !ctx->reply.lost && put(c, ctx->reply.buf, ctx->reply.n);
+	bool ok = !ctx->reply.lost && has_room(c, ctx->reply.n);
+	if (ok)
+		put(c, ctx->reply.buf, ctx->reply.n);
 	nl_ctx_free(ctx);
 	free(ctx);
 	return ok;
@@ -173,15 +180,17 @@ static void listener_ready(struct nl_also *also, short revents)
 
 static void tell(struct client *c, struct nl_text line)
 {
-	char text[48];
-	if (c->nout + line.n > BEHIND) {
+	char text[48] = "";
+	if (c->lost)
+		snprintf(text, sizeof text, "{\"lost\":%llu}\n", (unsigned long long)c->lost);
+	if (c->nout + line.n > BEHIND || !has_room(c, strlen(text) + line.n + 1)) {
 		c->lost++;
 		return;
 	}
-	if (c->lost && put(c, text, (size_t)snprintf(text, sizeof text, "{\"lost\":%llu}\n", (unsigned long long)c->lost)))
-		c->lost = 0;
-	if (c->lost || !put(c, line.s, line.n) || !put(c, "\n", 1))
-		c->lost++;
+	put(c, text, strlen(text));
+	put(c, line.s, line.n);
+	put(c, "\n", 1);
+	c->lost = 0;
 	c->io.events = POLLIN | POLLOUT;
 }
 
