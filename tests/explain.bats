@@ -3,7 +3,7 @@
 #
 # What nl-observe says of the past: verify, replay, explain.  The sentences are
 # those of nl-observe(1); the events are those of real runs.
-# shellcheck disable=SC2030,SC2031  # each test is a subshell
+# shellcheck disable=SC2030,SC2031,SC2317  # each test is a subshell; wait_for calls functions
 bats_require_minimum_version 1.5.0
 load helper
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define COMMANDS 1000                   /* different ones that are kept */
+#define TEXT_MAX (64u << 20)
 #define BOOT_US 1000000                 /* two boots differ by more, and a clock that is set is another boot to us */
 
 /* Attributes of one line, which is parsed once. */
@@ -45,17 +46,19 @@ static uint32_t text_of(struct nl_tapes *t, const char *text, uint32_t most)
 			return i;
 	if (t->texts >= most)
 		return 0;
-	if ((t->texts & (t->texts - 1)) == 0) {
-		char **more = realloc(t->text, (2 * (size_t)t->texts + 2) * sizeof *more);
-		t->starved |= !more;
-		t->text = more ? more : t->text;
+	if (t->texts == t->rooms) {
+		uint32_t rooms = 2 * t->rooms + 16;
+		char **more = realloc(t->text, rooms * sizeof *more);
+		if (!more) {
+			t->starved = true;
+			return 0;
+		}
+		t->text = more, t->rooms = rooms;
 	}
-	char *copy = t->starved ? NULL : strdup(text);
+	char *copy = nl_arena_text(&t->arena, text, strlen(text));
 	t->starved |= !copy;
-	if (!copy)
-		return 0;
 	t->text[t->texts] = copy;
-	return t->texts++;
+	return copy ? t->texts++ : 0;
 }
 
 static struct nl_tape *tape_of(struct nl_tapes *t, struct nl_text policy)
@@ -229,6 +232,7 @@ static void take_line(struct nl_listener *l, enum nl_line is, const struct nl_fa
 void nl_tapes_listen(struct nl_tapes *t, struct nl_intake *in)
 {
 	t->base.line = take_line;
+	t->arena.most = TEXT_MAX;
 	(void)text_of(t, "", 1);
 	nl_intake_listen(in, &t->base);
 }
@@ -242,9 +246,8 @@ void nl_tapes_free(struct nl_tapes *t)
 		free(tape->beat);
 		free(tape);
 	}
-	for (uint32_t i = 0; i < t->texts; i++)
-		free(t->text[i]);
 	free(t->text);
+	nl_arena_free(&t->arena);
 }
 
 #define BY(a, b) if ((a) != (b)) return (a) < (b) ? -1 : 1

@@ -11,6 +11,7 @@
 #ifndef NL_TAPE_H
 #define NL_TAPE_H
 
+#include "arena.h"
 #include "circuit.h"
 #include "observe/query.h"
 
@@ -45,7 +46,8 @@ struct nl_tapes {
 	const char *only;               /* "db", "breaker/db", or NULL: all */
 	struct nl_tape *first;
 	char **text;                    /* of commands and options, each once; [0] is "" */
-	uint32_t texts;
+	uint32_t texts, rooms;
+	struct nl_arena arena;          /* they are there */
 	bool starved;                   /* no memory for something */
 };
 
@@ -76,8 +78,8 @@ void nl_player_fresh(struct nl_player *, uint64_t epoch);
 /* One step as the beat says (a transition alone: what must have made it). */
 struct nl_circuit_step nl_player_step(struct nl_player *, const struct nl_beat *);
 /* What the rules cannot know is taken from the log: the open time as it was drawn. */
-void nl_player_adopt(struct nl_player *, const struct nl_beat *moved);
+void nl_player_adopt(struct nl_player *, const struct nl_beat *);
 /* Into the state behind a transition, from any. */
-void nl_player_resume(struct nl_player *, const struct nl_beat *moved);
+void nl_player_resume(struct nl_player *, const struct nl_beat *);
 
 #endif
