@@ -220,3 +220,15 @@ steps() {
 	run -125 nl-observe replay --set db.failure=2 ev
 	run -1 nl-observe replay --set db.failures=2 ev
 }
+
+@test "explain of a span shows all calls of its trace, each below the one around it" {
+	export NL_EVENTS=$PWD/ev
+	nl-retry -n2 -b const:1ms --name outer nl-timeout --name inner 5s sh -c 'exit 3' || :
+	NL_EVENTS=$PWD/ev nl-timeout --name other 5s true
+	span=$(jq -r 'select(.policy == "inner" and .event == "nl.request.failure").span_id' ev | tail -n1)
+	run -0 nl-observe explain "$span" ev
+	[ "$(wc -l <<<"$output")" = 4 ]
+	[[ $output == 'trace '*'retry/outer '*' exit_3 '*'  timeout/inner '*"> "*"$span" ]]
+	[ "$(wc -L <<<"$output")" -le 80 ]
+	run -1 nl-observe explain 0123456789abcdef ev
+}

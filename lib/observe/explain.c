@@ -5,6 +5,7 @@
  * against those of the calls.  Of other policies: the last failures.
  */
 #include "observe/tape.h"
+#include "observe/trace.h"
 
 #include "parse.h"
 
@@ -24,6 +25,7 @@ struct explain {
 	struct failure failure[FAILURES];       /* rings */
 	struct command command[COMMANDS];
 	uint64_t failures, commands;
+	struct nl_trace *trace;         /* of a span instead */
 };
 
 static const char *name_of(const char *policy)
@@ -79,6 +81,10 @@ static int explain_begin(struct nl_ask *ask, struct nl_intake *in, struct nl_err
 		return nl_fail(err, "out of memory");
 	ask->data = e;
 	e->tapes.only = ask->arg[0];
+	if (nl_trace_is_span(ask->arg[0])) {
+		e->trace = nl_trace_listen(in, ask->arg[0]);
+		return e->trace ? 0 : nl_fail(err, "out of memory");
+	}
 	nl_tapes_listen(&e->tapes, in);
 	e->base.line = explain_line;
 	nl_intake_listen(in, &e->base);
@@ -305,6 +311,8 @@ static int explain_answer(struct nl_ask *ask, struct nl_out *o, struct nl_err *e
 {
 	struct explain *e = ask->data;
 	struct story s;
+	if (e->trace)
+		return nl_trace_answer(e->trace, o, ask->json, err);
 	if (!nl_ask_series(ask, ask->arg[0], err))
 		return 1;
 	struct nl_tape *t = e->tapes.first;
@@ -321,12 +329,12 @@ static void explain_end(struct nl_ask *ask)
 {
 	struct explain *e = ask->data;
 	if (e)
-		nl_tapes_free(&e->tapes);
+		nl_tapes_free(&e->tapes), free(e->trace);
 	free(e);
 	ask->data = NULL;
 }
 
 const struct nl_query nl_q_explain = {
-	.name = "explain", .args = "POLICY", .about = "why a breaker opened last, or how calls of others failed", .least = 1, .most = 1,
+	.name = "explain", .args = "POLICY|SPAN", .about = "why a breaker opened, how calls failed, what a call was part of", .least = 1, .most = 1,
 	.begin = explain_begin, .answer = explain_answer, .end = explain_end,
 };
