@@ -71,7 +71,7 @@ static void check_edges(void)
 			CHECK_ROW(walk(&w, calls[i].words), calls[i].words);
 			CHECK_ROW(w.c.state == calls[i].to, calls[i].words);
 		}
-	TEST("a result of another epoch changes nothing but the count of such")
+	TEST("a result of another epoch changes nothing but the counts of such and of steps")
 		for (unsigned from = C; from <= D; from++) {
 			static const enum nl_circuit_event ends[] = { NL_SUCCESS, NL_FAILURE, NL_IGNORED };
 			for (size_t i = 0; i < LEN(ends); i++) {
@@ -81,8 +81,8 @@ static void check_edges(void)
 				struct nl_circuit_input in = { .event = ends[i], .now = w.now, .epoch = epoch - 1 };
 				struct nl_circuit_step r = nl_circuit_step(&w.cfg, &w.c, &w.epoch, &in);
 				CHECK_ROW(r.stale && r.changed && !r.moved && w.epoch == epoch, way[from]);
-				CHECK_ROW(w.c.stale == was.stale + 1, way[from]);
-				w.c.stale = was.stale, w.c.cfg = was.cfg;
+				CHECK_ROW(w.c.stale == was.stale + 1 && w.c.steps == was.steps + 1, way[from]);
+				w.c.stale = was.stale, w.c.steps = was.steps, w.c.cfg = was.cfg;
 				CHECK_ROW(same(&w.c, &was), way[from]);
 			}
 		}
