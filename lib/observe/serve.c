@@ -27,8 +27,9 @@ struct client {
 	struct nl_also io;              /* first: ready has this */
 	struct client *next;
 	struct server *of;
-	char *in, *out;
-	size_t nin, nout, room;
+	char *in;
+	size_t nin;
+	struct nl_out out;
 	nl_time moved_at;               /* when it last took something */
 	bool subscribed;
 	uint64_t lost;                  /* events, not yet told */
@@ -56,50 +57,36 @@ static void cut(struct client *c)
 	nl_intake_forget(c->of->in, &c->io);
 	c->of->in->run->os->close(c->io.fd);
 	free(c->in);
-	free(c->out);
+	nl_out_free(&c->out);
 	free(c);
 }
 
-static bool has_room(struct client *c, size_t n)
-{
-	size_t room = c->nout + n + 4096;
-	if (c->nout + n <= c->room)
-		return true;
-	char *out = realloc(c->out, room);
-	if (!out)
-		return false;
-	c->out = out, c->room = room;
-	return true;
-}
-
-/* There is room for it. */
 static void put(struct client *c, const char *text, size_t n)
 {
-	if (c->nout == 0)
+	if (c->out.n == 0)
 		c->moved_at = nl_now(c->of->in->run);
-	memcpy(c->out + c->nout, text, n);
-	c->nout += n;
+	nl_out_bytes(&c->out, text, n);
 }
 
 /* False: it is gone. */
 static bool flush(struct client *c)
 {
 	struct nl_run *run = c->of->in->run;
-	while (c->nout > 0) {
-		long n = run->os->syscall(SYS_sendto, c->io.fd, (long)c->out, (long)c->nout, MSG_NOSIGNAL | MSG_DONTWAIT, 0, 0);
+	while (c->out.n > 0) {
+		long n = run->os->syscall(SYS_sendto, c->io.fd, (long)c->out.buf, (long)c->out.n, MSG_NOSIGNAL | MSG_DONTWAIT, 0, 0);
 		if (n == -EAGAIN || n == -EINTR)
 			break;
 		if (n <= 0)
 			return false;
 		c->moved_at = nl_now(run);
-		c->nout -= (size_t)n;
-		memmove(c->out, c->out + n, c->nout);
+		c->out.n -= (size_t)n;
+		memmove(c->out.buf, c->out.buf + n, c->out.n);
 	}
-	if (c->nout == 0) {
-		free(c->out);
-		c->out = NULL, c->room = 0;
-	}
-	c->io.events = (short)(c->nout ? POLLIN | POLLOUT : POLLIN);
+	if (c->out.lost)
+		return false;                   // There was no memory: what follows would not be whole.
+	if (c->out.n == 0)
+		nl_out_free(&c->out);
+	c->io.events = (short)(c->out.n ? POLLIN | POLLOUT : POLLIN);
 	return true;
 }
 
@@ -111,7 +98,7 @@ static bool answer(struct client *c, const char *text, size_t n)
 	ctx->run = c->of->in->run, ctx->q = c->of->in->q;
 	c->subscribed |= nl_serve_answer(ctx, c->of->ask, &c->of->recent, text, n);
 	nl_out_bytes(&ctx->reply, "\n", 1);
-	bool ok = !ctx->reply.lost && has_room(c, ctx->reply.n);
+	bool ok = !ctx->reply.lost;
 	if (ok)
 		put(c, ctx->reply.buf, ctx->reply.n);
 	nl_ctx_free(ctx);
@@ -123,7 +110,7 @@ static bool answer(struct client *c, const char *text, size_t n)
 static bool answer_all(struct client *c)
 {
 	char *newline;
-	while (c->nout == 0 && (newline = memchr(c->in, '\n', c->nin))) {
+	while (c->out.n == 0 && (newline = memchr(c->in, '\n', c->nin))) {
 		size_t n = (size_t)(newline - c->in) + 1;
 		if (n > 1 && !answer(c, c->in, n - 1))
 			return false;
@@ -144,7 +131,7 @@ static void client_ready(struct nl_also *also, short revents)
 		there = n > 0 || n == -EAGAIN || n == -EINTR;
 		c->nin += n > 0 ? (size_t)n : 0;
 	}
-	if (there && c->nout == 0)
+	if (there && c->out.n == 0)
 		there = answer_all(c);
 	if (!there)
 		cut(c);
@@ -171,6 +158,7 @@ static void listener_ready(struct nl_also *also, short revents)
 		return;
 	}
 	c->of = s;
+	nl_out_init(&c->out, NL_RESULT_MAX + 2 * BEHIND);
 	c->io = (struct nl_also){ .fd = fd, .events = POLLIN, .ready = client_ready };
 	c->next = s->clients;
 	s->clients = c;
@@ -183,7 +171,7 @@ static void tell(struct client *c, struct nl_text line)
 	char text[48] = "";
 	if (c->lost)
 		snprintf(text, sizeof text, "{\"lost\":%llu}\n", (unsigned long long)c->lost);
-	if (c->nout + line.n > BEHIND || !has_room(c, strlen(text) + line.n + 1)) {
+	if (c->out.n + line.n > BEHIND) {
 		c->lost++;
 		return;
 	}
@@ -212,7 +200,7 @@ static bool cut_slow(struct nl_intake *in, nl_time now, void *arg)
 	(void)in;
 	for (struct client *c = s->clients, *next; c; c = next) {
 		next = c->next;
-		if (c->nout && now - c->moved_at > PATIENCE)
+		if (c->out.n && now - c->moved_at > PATIENCE)
 			cut(c);
 	}
 	return true;
