@@ -47,18 +47,23 @@ struct server {
 	unsigned n;
 };
 
+static void drop(struct client *c)
+{
+	c->of->n--;
+	nl_intake_forget(c->of->in, &c->io);
+	c->of->in->run->os->close(c->io.fd);
+	nl_out_free(&c->out);
+	free(c->in);
+	free(c);
+}
+
 static void cut(struct client *c)
 {
 	struct client **p = &c->of->clients;
 	while (*p != c)
 		p = &(*p)->next;
 	*p = c->next;
-	c->of->n--;
-	nl_intake_forget(c->of->in, &c->io);
-	c->of->in->run->os->close(c->io.fd);
-	free(c->in);
-	nl_out_free(&c->out);
-	free(c);
+	drop(c);
 }
 
 static void put(struct client *c, const char *text, size_t n)
@@ -211,8 +216,8 @@ static void serve_end(struct nl_ask *ask)
 	struct server *s = ask->data;
 	if (!s)
 		return;
-	while (s->clients)
-		cut(s->clients);
+	for (struct client *c; (c = s->clients); drop(c))
+		s->clients = c->next;
 	nl_socket_drop(ask->run, &s->socket);
 	nl_recent_free(&s->recent);
 	free(s);
