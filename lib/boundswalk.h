@@ -24,7 +24,7 @@ struct nl_bound nl_bound_infinite(const struct nl_expr *by);
 /* by: what makes it infinite when it is too large. */
 struct nl_bound nl_bound_plus(struct nl_bound, struct nl_bound, const struct nl_expr *by);
 struct nl_bound nl_bound_times(struct nl_bound, int64_t n, const struct nl_expr *by);
-nl_time nl_bound_later(nl_time, nl_time span);
+nl_time nl_bound_later(nl_time a, nl_time b);
 
 /* The earlier one; if both are at once, outer. */
 struct nl_cut nl_walk_first(struct nl_cut outer, struct nl_cut mine);

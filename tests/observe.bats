@@ -4,7 +4,7 @@
 # What nl-observe answers: each query on logs that the tools have made, and on
 # larger ones of eventgen, where jq reads the same file and must find the same.
 # The sentences are those of nl-observe(1).
-# shellcheck disable=SC2016,SC2154  # jq programs, text for inner shells; set by run
+# shellcheck disable=SC2016,SC2026,SC2030,SC2031,SC2154  # jq programs, text for inner shells; patterns in parts; each test is a subshell; set by run
 bats_require_minimum_version 1.5.0
 load helper
 

@@ -3,7 +3,7 @@
 #
 # nl-observe serve: what it answers over its socket is what reading the files would
 # have printed; nl-ctl observe asks it too.
-# shellcheck disable=SC2154  # set by run and start
+# shellcheck disable=SC2016,SC2030,SC2031,SC2154  # text for inner shells; each test is a subshell; set by run and start
 bats_require_minimum_version 1.5.0
 load helper
 

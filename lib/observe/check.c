@@ -9,6 +9,7 @@
 #include "observe/condition.h"
 #include "parse.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,6 +142,7 @@ static int judge(struct nl_ask *ask, const struct nl_condition *c, struct value 
 	const struct metric *m = metric_of(c->metric);
 	const struct nl_series *s = NULL;
 	struct nl_err err = { "" };
+	assert(m);                              // check_begin has refused others.
 	int64_t window = c->args == 2 ? nl_window_read(c->arg[1], &err) : m->scope == OF_WINDOW ? ask->window_us : 0;
 	if (m->scope != OF_ALL && !(s = nl_ask_series(ask, c->arg[0], &err))) {
 		snprintf(why, size, "%.180s", err.msg);

@@ -79,7 +79,7 @@ static int take_value(struct reader *r, struct nl_condition *c)
 {
 	struct nl_err why;
 	nl_time t;
-	char value[24];
+	char value[24] = "";
 	skip(r);
 	const char *begins = r->at;
 	if (take(r, ";", value, sizeof value, "a value is wanted: 0.2, 20%, 2s, closed") < 0)
@@ -93,7 +93,7 @@ static int take_value(struct reader *r, struct nl_condition *c)
 	} else if (isalpha((unsigned char)value[0]) && !percent) {
 		if (c->than != NL_EQUAL && c->than != NL_UNEQUAL)
 			return r->at = begins, wrong(r, "a word is compared by == or !=");
-		strcpy(c->word, value);
+		memcpy(c->word, value, sizeof c->word);
 	} else if (!percent && nl_parse_time(value, &t, &why) == 0) {
 		c->want = (double)t / 1e9;
 	} else {

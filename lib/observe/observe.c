@@ -73,7 +73,8 @@ static bool is_source(const char *word)
  * not is none of its words if it is there as a file. */
 static int find_query(struct nl_observe_opts *l, struct nl_err *err)
 {
-	if (l->sources && !strcmp(l->word[0], nl_q_asof.name)) {
+	const char *first = l->sources ? l->word[0] : NULL;
+	if (first && !strcmp(first, nl_q_asof.name)) {
 		if (l->sources < 2)
 			return nl_fail(err, "asof: missing operand (nl-observe asof %s)", nl_q_asof.args);
 		l->to = l->word[1];

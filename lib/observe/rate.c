@@ -59,7 +59,7 @@ static int read_cuts(const char *text, struct cuts *c, struct nl_err *err)
 	c->n = 0;
 	if (strlen(text) >= sizeof copy)
 		return nl_fail(err, "pct: too many percentiles");
-	strcpy(copy, text);
+	memcpy(copy, text, strlen(text) + 1);
 	while ((word = strsep(&rest, ","))) {
 		struct nl_err why;
 		double p;

@@ -55,12 +55,12 @@ static int by_time(const void *a, const void *b)
 /* The caller frees. */
 static const struct run **sorted(const struct nl_runs *r, int order(const void *, const void *))
 {
-	const struct run **all = malloc((r->n + 1) * sizeof *all);
+	const struct run **all = malloc((r->n + 1) * sizeof(struct run *));
 	if (!all)
 		return NULL;
 	for (uint32_t i = 0; i < r->n; i++)
 		all[i] = &r->ring[(r->next - r->n + i) & (r->room - 1)];
-	qsort(all, r->n, sizeof *all, order);
+	qsort(all, r->n, sizeof(struct run *), order);
 	return all;
 }
 

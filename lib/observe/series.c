@@ -8,6 +8,7 @@
  */
 #include "observe/series.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,9 +143,11 @@ static int make_room(struct series *s)
 		struct nl_last *room = realloc(s->room, rooms * sizeof *room);
 		if (!room)
 			return -1;
+		memset(room + s->rooms, 0, (rooms - s->rooms) * sizeof *room);
 		s->pub.last = room + (s->room ? s->pub.last - s->room : 0);
 		s->room = room, s->rooms = rooms;
 	} else {
+		assert(s->room);
 		memmove(s->room, s->pub.last, s->pub.nlast * sizeof *s->room);
 		s->pub.last = s->room;
 	}

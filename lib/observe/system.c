@@ -45,7 +45,7 @@ void nl_system_free(struct nl_system *s)
 {
 	if (!s)
 		return;
-	for (unsigned i = 0; i < s->n; i++)
+	for (unsigned i = 0; s->series && i < s->n; i++)
 		nl_series_free(s->series[i]);
 	nl_series_free(s->overflow);
 	nl_runs_free(s->runs);
@@ -68,7 +68,7 @@ static void sort_in(struct nl_system *s, struct series *new)
 	unsigned i = nl_system_count(s);
 	while (i > 0 && by_name(s->sorted[i - 1], new) > 0)
 		i--;
-	memmove(s->sorted + i + 1, s->sorted + i, (nl_system_count(s) - i) * sizeof new);
+	memmove(s->sorted + i + 1, s->sorted + i, (nl_system_count(s) - i) * sizeof(struct series *));
 	s->sorted[i] = new;
 }
 
@@ -215,7 +215,7 @@ static int merge_series(struct nl_system *a, const struct series *b)
 
 int nl_system_merge(struct nl_system *a, const struct nl_system *b)
 {
-	struct series **order = malloc((b->n + 1) * sizeof *order);
+	struct series **order = malloc((b->n + 1) * sizeof(struct series *));
 	int r = order ? 0 : -1;
 	if (a->latest_us < b->latest_us)
 		a->latest_us = b->latest_us;
@@ -227,8 +227,8 @@ int nl_system_merge(struct nl_system *a, const struct nl_system *b)
 	a->calls.requests += b->calls.requests, a->calls.failures += b->calls.failures;
 	a->calls.rejected += b->calls.rejected, a->calls.timeouts += b->calls.timeouts;
 	if (r == 0 && b->n > 0) {
-		memcpy(order, b->series, b->n * sizeof *order);
-		qsort(order, b->n, sizeof *order, by_first);
+		memcpy(order, b->series, b->n * sizeof(struct series *));
+		qsort(order, b->n, sizeof(struct series *), by_first);
 	}
 	for (unsigned i = 0; r == 0 && i < b->n; i++)
 		r = merge_series(a, order[i]);

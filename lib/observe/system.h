@@ -131,7 +131,7 @@ const char *nl_series_state(const struct nl_series *);
 /* Snapshot: all of it in one file, written beside and renamed; with where sources had been read to.
  * Text lines, versioned, checksummed; what does not read is refused whole. */
 struct nl_mark { char *path; uint64_t dev, ino, offset, seen; };        /* seen: hash of the first bytes, so that another file is noticed */
-int nl_system_save(const struct nl_system *, const char *path, const struct nl_mark *, unsigned n, struct nl_err *);
-struct nl_system *nl_system_load(const char *path, struct nl_mark **, unsigned *n, struct nl_err *);    /* also one that another process wrote */
+int nl_system_save(const struct nl_system *, const char *path, const struct nl_mark *, unsigned marks, struct nl_err *);
+struct nl_system *nl_system_load(const char *path, struct nl_mark **, unsigned *marks, struct nl_err *);    /* also one that another process wrote */
 
 #endif

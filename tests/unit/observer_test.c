@@ -131,8 +131,8 @@ static void make_log(unsigned lines, int64_t span_us)
 		if (i > 0 && event[i].f.run == event[i - 1].f.run && event[i].f.seq == event[i - 1].f.seq) {
 			ptrdiff_t moved = event[i].text - event[i - 1].text;
 			struct nl_fact *f = &event[i].f;
-			struct nl_text *t[] = { &f->line, &f->event, &f->policy, &f->kind, &f->signal, &f->err, &f->cmd };
-			for (unsigned k = 0; k < sizeof t / sizeof *t; k++)
+			struct nl_text *t[7] = { &f->line, &f->event, &f->policy, &f->kind, &f->signal, &f->err, &f->cmd };
+			for (unsigned k = 0; k < 7; k++)
 				t[k]->s = t[k]->s ? t[k]->s + moved : NULL;
 		}
 }
@@ -150,7 +150,7 @@ static void shuffled(struct event **order, int64_t bound_us)
 		order[i] = &event[i];
 		event[i].arrives = event[i].f.time_us + (int64_t)rnd((uint64_t)bound_us);
 	}
-	qsort(order, nevents, sizeof *order, by_arrival);
+	qsort(order, nevents, sizeof(struct event *), by_arrival);
 }
 
 static struct nl_system *open_system(int64_t late_us)
