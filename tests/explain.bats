@@ -211,12 +211,38 @@ steps() {
 	[[ $output == *'UNKNOWN: opens < 1; it is 0..1'* ]]
 }
 
+@test "replay of a timeout: what a shorter limit would have cut is exact, what a longer one would have saved a range" {
+	export NL_EVENTS=$PWD/ev
+	nl-timeout --name t 10s true
+	run -3 nl-timeout --name t 10s sh -c 'exit 3'
+	run -124 nl-timeout --name t 50ms sleep 60
+	nl-observe replay --json --set timeout/t.limit=1us ev >out
+	jq -e '.calls == [3, 3] and .successes == [0, 0] and .successes_cut == [1, 1] and .timeouts == [3, 3] and .unknown == [0, 0]
+		and .seconds_more[0] == .seconds_more[1] and .seconds_more[0] < -0.05' out
+	nl-observe replay --json --set timeout/t.limit=1m ev >out
+	jq -e '.successes == [1, 2] and .successes_cut == [0, 0] and .timeouts == [0, 1] and .unknown == [1, 1]
+		and .seconds_more == [0, 59.95]' out
+	run -0 nl-observe replay --set timeout/t.limit=1m --assert 'successes_cut == 0' ev
+}
+
+@test "replay of a retry: with fewer attempts it is exact, with more a range" {
+	export NL_EVENTS=$PWD/ev
+	nl-retry --name r -n 4 -b const:1ms -j none flaky n 1 1 0
+	run -1 nl-retry --name r -n 2 -b const:1ms -j none flaky m 1 1
+	nl-observe replay --json --set retry/r.attempts=2 ev >out
+	jq -e '.successes == [0, 0] and .successes_cut == [1, 1] and .attempts == [4, 4] and .recovered == [0, 0] and .unknown == [0, 0]
+		and .seconds_more[0] < 0' out
+	nl-observe replay --json --set retry/r.attempts=5 ev >out
+	jq -e '.successes == [1, 2] and .attempts == [6, 8] and .recovered == [1, 2] and .unknown == [1, 1] and (has("seconds_more") | not)' out
+	run -3 nl-observe replay --set retry/r.attempts=5 --assert 'successes >= 2' ev
+}
+
 @test "replay refuses what it cannot do" {
 	NL_EVENTS=$PWD/ev nl-timeout 5s true
 	run -125 nl-observe replay ev
 	[[ $output == *'under which values?'* ]]
 	run -125 nl-observe replay --set bulkhead/db.max=2 ev
-	[[ $output == *'only breakers can be replayed'* ]]
+	[[ $output == *'breakers, retries and timeouts can be replayed'* ]]
 	run -125 nl-observe replay --set db.failure=2 ev
 	run -1 nl-observe replay --set db.failures=2 ev
 }

@@ -14,8 +14,21 @@
 
 enum { HOLDS, WARNING, CRITICAL, UNKNOWN };
 
-struct target { char name[64]; const char *set[NL_LIST_MOST]; unsigned n; int figures; struct nl_figure figure[NL_FIGURES]; };
+struct target { char name[64]; struct nl_calls *calls; const char *set[NL_LIST_MOST]; unsigned n; int figures; struct nl_figure figure[NL_FIGURES]; };
 struct replay { struct nl_tapes tapes; struct target target[NL_LIST_MOST]; unsigned n; };
+
+static int take_calls(struct target *t, const char *set, struct nl_err *err)
+{
+	const char *slash = strchr(t->name, '/');
+	char kind[12];
+	if (t->calls)
+		return nl_fail(err, "replay: %.40s: more than one value", t->name);
+	t->calls = calloc(1, sizeof *t->calls);
+	if (!t->calls || !(t->calls->going = nl_going_new()))
+		return nl_fail(err, "out of memory");
+	snprintf(kind, sizeof kind, "%.*s", (int)(slash - t->name), t->name);
+	return nl_calls_set(t->calls, kind, slash + 1, set, err);
+}
 
 /* "breaker/api.failures=3": the policy, and KEY=VALUE. */
 static int take_set(struct replay *r, const char *text, struct nl_err *err)
@@ -28,8 +41,9 @@ static int take_set(struct replay *r, const char *text, struct nl_err *err)
 	if (!value || *dot != '.' || (size_t)(dot - text) >= sizeof name)
 		return nl_fail(err, "replay: --set '%.60s': breaker/NAME.KEY=VALUE is wanted", text);
 	snprintf(name, sizeof name, "%.*s", (int)(dot - text), text);
-	if (strchr(name, '/') && strncmp(name, "breaker/", 8))
-		return nl_fail(err, "replay: %.40s: only breakers can be replayed: what others wait for is not in the log", name);
+	bool calls = !strncmp(name, "retry/", 6) || !strncmp(name, "timeout/", 8);
+	if (strchr(name, '/') && strncmp(name, "breaker/", 8) && !calls)
+		return nl_fail(err, "replay: %.40s: breakers, retries and timeouts can be replayed: what others wait for is not in the log", name);
 	const char *is = strncmp(name, "breaker/", 8) ? name : name + 8;
 	struct target *t = r->target;
 	while (t < r->target + r->n && strcmp(t->name, is))
@@ -37,6 +51,8 @@ static int take_set(struct replay *r, const char *text, struct nl_err *err)
 	if (t == r->target + r->n)
 		r->n++;
 	snprintf(t->name, sizeof t->name, "%s", is);
+	if (calls)
+		return take_calls(t, dot + 1, err);
 	t->set[t->n++] = dot + 1;
 	struct nl_err why = { "" };
 	return nl_tape_rules("", &t->set[t->n - 1], 1, &cfg, &why) < 0 ? nl_fail(err, "replay: %.150s", why.msg) : 0;
@@ -58,6 +74,9 @@ static int replay_begin(struct nl_ask *ask, struct nl_intake *in, struct nl_err 
 	if (ask->opts->assert_that && nl_conditions_read(ask->opts->assert_that, c, &why) < 0)
 		return nl_fail(err, "replay: --assert %.150s", why.msg);
 	nl_tapes_listen(&r->tapes, in);
+	for (unsigned i = 0; i < r->n; i++)
+		if (r->target[i].calls)
+			nl_intake_listen(in, &r->target[i].calls->base);
 	return 0;
 }
 
@@ -145,6 +164,15 @@ static int replay_answer(struct nl_ask *ask, struct nl_out *o, struct nl_err *er
 	for (unsigned i = 0; i < r->n; i++) {
 		struct target *t = &r->target[i];
 		struct nl_tape *tape = r->tapes.first;
+		if (t->calls) {
+			if (!t->calls->calls) {
+				nl_fail(err, "replay: %s: no calls of it in these events", t->name);
+				return 1;
+			}
+			t->figures = nl_replay_calls(t->calls, t->figure);
+			put(ask, o, t);
+			continue;
+		}
 		while (tape && strcmp(tape->policy, t->name))
 			tape = tape->next;
 		if (!tape) {
@@ -160,14 +188,20 @@ static int replay_answer(struct nl_ask *ask, struct nl_out *o, struct nl_err *er
 	}
 	if (!ask->json)
 		nl_out_put(o, "\nCalls come when they came and end as they ended; that others call more or less\n"
-		              "when a breaker is open is not modelled.  A range: calls that were rejected have\n"
-		              "no end; they all fail at one side of it, and all succeed at the other.\n");
+		              "when they are answered otherwise is not modelled.  A range: what was rejected,\n"
+		              "stopped or not tried has no end; it all fails at one side of it, and all\n"
+		              "succeeds at the other.\n");
 	return assert_all(ask, r, o, err);
 }
 
 static void replay_end(struct nl_ask *ask)
 {
 	struct replay *r = ask->data;
+	for (unsigned i = 0; r && i < r->n; i++)
+		if (r->target[i].calls) {
+			free(r->target[i].calls->going);
+			free(r->target[i].calls);
+		}
 	if (r)
 		nl_tapes_free(&r->tapes);
 	free(r);
@@ -175,6 +209,6 @@ static void replay_end(struct nl_ask *ask)
 }
 
 const struct nl_query nl_q_replay = {
-	.name = "replay", .args = "", .about = "what breakers would have done under other values (--set)", .begin = replay_begin, .answer = replay_answer,
+	.name = "replay", .args = "", .about = "what would have been under other values (--set)", .begin = replay_begin, .answer = replay_answer,
 	.end = replay_end,
 };
