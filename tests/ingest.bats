@@ -298,6 +298,7 @@ counts() { grep -qx "ok $1" out; }
 	exec 9<>pipe
 	(exec nl-observe --stats <pipe >out 2>err 3>&- 9>&-) &
 	pid=$!
+	wait_for 5 eval '[ "$(cat /proc/$pid/comm)" = nl-observe ] && grep -q "^State:.S" /proc/$pid/status'
 	log ./ev 1
 	head -n2 ev >&9
 	kill -TERM "$pid"
@@ -308,6 +309,7 @@ counts() { grep -qx "ok $1" out; }
 	exec 9<>pipe
 	(exec nl-observe --stats <pipe >out 2>err 3>&- 9>&-) &
 	pid=$!
+	wait_for 5 eval '[ "$(cat /proc/$pid/comm)" = nl-observe ] && grep -q "^State:.S" /proc/$pid/status'
 	cat ev >&9
 	kill -TERM "$pid"
 	ends 143
