@@ -39,7 +39,7 @@ static size_t weigh(const struct nl_svc *s, const struct nl_sink *around)
 
 bool nl_cell_shares(struct nl_run *run, const struct nl_svc *branch)
 {
-	return run->os->shares && !run->host && !run->leaf && weigh(branch, branch->sink) > 0;
+	return run->os->shares && !run->leaf && weigh(branch, branch->sink) > 0;
 }
 
 int nl_cell_open(struct nl_branch *b)

@@ -240,6 +240,7 @@ static void fill_table(void)
 	table.pid = guest_pid, table.action = guest_action, table.mask = guest_mask, table.wait = guest_wait;
 	table.spawn = guest_spawn, table.branch = guest_branch, table.ours = guest_ours;
 	table.kill = guest_kill, table.sigwait = guest_sigwait, table.poll = guest_poll;
+	table.shares = false;                   // The memory is the host's: its branches are forked.
 }
 
 static bool has_one_thread(void)
