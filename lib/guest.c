@@ -284,8 +284,10 @@ static void settle_children(struct nl_guest *g)
 	pid_t kid[512];
 	struct nl_proc p;
 	int ws;
-	for (unsigned i = 0; i < g->orphans; i++)
+	for (unsigned i = 0; i < g->orphans; i++) {
+		nl_kin_let_die(g->orphan[i]);
 		nl_os_linux.wait(g->orphan[i], &ws, WNOHANG);
+	}
 	g->orphans = 0;                                         // Behind this their pids may be the host's.
 	if (syscall(SYS_waitid, P_ALL, 0, &si, WEXITED | WNOWAIT | WNOHANG, NULL) < 0 || !si.si_pid)
 		return;

@@ -52,7 +52,7 @@ static bool is_marked(const struct nl_guest *g, pid_t pid)
 
 /* In the moment between its end and its death a process has no environment,
  * but still its children: they are ours to see behind that. */
-static void let_die(pid_t pid)
+void nl_kin_let_die(pid_t pid)
 {
 	struct nl_proc p;
 	char c;
@@ -79,13 +79,13 @@ bool nl_kin_is_ours(const struct nl_guest *g, pid_t pid)
 		return true;
 	if (is_marked(g, pid))
 		return true;
-	let_die(pid);
+	nl_kin_let_die(pid);
 	return false;
 }
 
 void nl_kin_note(struct nl_guest *g, pid_t pid, int sig)
 {
-	bool known = sig != SIGKILL || pid <= 1 || g->orphans == NL_GUEST_OWN;
+	bool known = (sig != SIGKILL && sig != SIGTERM) || pid <= 1 || g->orphans == NL_GUEST_OWN;
 	for (unsigned i = 0; i < g->owns && !known; i++)
 		known = g->own[i] == pid;
 	for (unsigned i = 0; i < g->orphans && !known; i++)

@@ -107,7 +107,7 @@ ended() {
 
 @test "A usage error is 125, and nothing is run" {
 	run -125 script 'nl-retry --nope touch x'
-	[ "$output" = 'nl-retry: --nope: unknown option (try --help)' ]
+	[ "$output" = 'nl-retry: --nope: unknown option, did you mean --name?' ]
 	run -125 script 'nl-retry nl-timeout soon touch x'
 	[[ $output == "nl-timeout: DURATION: 'soon': "* ]]
 	[ ! -e x ]
