@@ -277,6 +277,19 @@ static void restore(struct nl_guest *g)
 		(void)sigaction(SIGCHLD, &g->chld, NULL);       // It was valid before.
 }
 
+/* Whom we have ended dies, or loses the parent that dies before it, in a moment. */
+static void collect_orphans(const struct nl_guest *g)
+{
+	int ws, left = 100;
+	for (unsigned i = 0; i < g->orphans; i++)
+		for (;;) {
+			pid_t r = nl_os_linux.wait(g->orphan[i], &ws, WNOHANG);
+			if (r > 0 || (r < 0 && nl_os_linux.kill(g->orphan[i], 0) < 0) || left-- <= 0)
+				break;
+			nl_os_linux.poll(NULL, 0, NL_MS);
+		}
+}
+
 /* Ends what is not signal: orphans that died as our children, then SIGCHLD. */
 static void settle_children(struct nl_guest *g)
 {
@@ -284,10 +297,7 @@ static void settle_children(struct nl_guest *g)
 	pid_t kid[512];
 	struct nl_proc p;
 	int ws;
-	for (unsigned i = 0; i < g->orphans; i++) {
-		nl_kin_let_die(g->orphan[i]);
-		nl_os_linux.wait(g->orphan[i], &ws, WNOHANG);
-	}
+	collect_orphans(g);
 	g->orphans = 0;                                         // Behind this their pids may be the host's.
 	if (syscall(SYS_waitid, P_ALL, 0, &si, WEXITED | WNOWAIT | WNOHANG, NULL) < 0 || !si.si_pid)
 		return;

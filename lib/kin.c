@@ -52,7 +52,7 @@ static bool is_marked(const struct nl_guest *g, pid_t pid)
 
 /* In the moment between its end and its death a process has no environment,
  * but still its children: they are ours to see behind that. */
-void nl_kin_let_die(pid_t pid)
+static void let_die(pid_t pid)
 {
 	struct nl_proc p;
 	char c;
@@ -79,7 +79,7 @@ bool nl_kin_is_ours(const struct nl_guest *g, pid_t pid)
 		return true;
 	if (is_marked(g, pid))
 		return true;
-	nl_kin_let_die(pid);
+	let_die(pid);
 	return false;
 }
 

@@ -14,7 +14,4 @@ bool nl_kin_is_ours(const struct nl_guest *, pid_t);
 /* Before sig is sent to pid: whom we end is noted, to be collected. */
 void nl_kin_note(struct nl_guest *, pid_t, int sig);
 
-/* Gives one that is about to die up to 20 ms for it. */
-void nl_kin_let_die(pid_t);
-
 #endif
