@@ -195,7 +195,7 @@ gone_pid() { ! alive "$1"; }
 	run -3 nl-race --quorum 2 '[' sh -c 'exit 3' ']' '[' sleep 60 ']'
 	[ "$output" = '' ]
 	[ "$(ev 'select(.event == "nl.race.lost") | .arms[1].end' | tail -n 1)" = stopped ]
-	run -3 nl-race -d 30 --quorum 2 '[' sh -c ': >a; exit 3' ']' '[' sh -c 'until test -e a; do sleep 0.01; done; exit 4' ']' '[' sh -c 'exit 5' ']'
+	run -3 nl-race -d 30 --quorum 2 '[' sh -c 'echo $$ >a; exit 3' ']' '[' sh -c 'until test -s a && ! kill -0 "$(cat a)" 2>/dev/null; do sleep 0.01; done; exit 4' ']' '[' sh -c 'exit 5' ']'
 }
 
 @test "--win=output: the first to write wins, streams and gives its status" {
