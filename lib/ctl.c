@@ -324,19 +324,8 @@ static struct nl_outcome ctl_call(struct nl_svc *svc, struct nl_run *run, struct
 static size_t commands(char *buf, size_t size, bool help)
 {
 	size_t n = 0;
-	char line[160];
-	for (unsigned i = 0; nl_commands[i]; i++) {
-		const struct nl_command *c = nl_commands[i];
-		int width = (int)(strlen(c->name) + strlen(c->usage) + 3), len;
-		if (!help)
-			len = snprintf(line, sizeof line, "%s\t%s\t%s\n", c->name, c->usage, c->about);
-		else
-			len = snprintf(line, sizeof line, "%s  %s %s%s%*s%s\n", i ? "" : "\nCommands:\n", c->name, c->usage, width > 24 ? "\n" : "",
-			               width > 24 ? 26 : 26 - width, "", c->about);
-		if (n + (size_t)len < size)
-			memcpy(buf + n, line, (size_t)len + 1);
-		n += (size_t)len;
-	}
+	for (unsigned i = 0; nl_commands[i]; i++)
+		n = nl_opt_item(buf, size, n, help, "Commands", nl_commands[i]->name, nl_commands[i]->usage, nl_commands[i]->about);
 	return n;
 }
 

@@ -98,6 +98,9 @@ size_t nl_opt_value(const struct nl_svc *, const struct nl_opt *, char *buf, siz
 size_t nl_opt_help(const struct nl_layer *, const char *tool, bool gnu, char *buf, size_t size);
 size_t nl_opt_complete(const struct nl_layer *, char *buf, size_t size);  /* -x<TAB>ARG<TAB>help, --name[=]<TAB>ARG<TAB>help */
 /* What --help, --version and --complete print. */
+/* For nl_layer's more: adds an item behind the n bytes that are there, in a list of --help (with a heading
+ * before the first) or of --complete; the new n. */
+size_t nl_opt_item(char *buf, size_t size, size_t n, bool help, const char *heading, const char *name, const char *args, const char *about);
 size_t nl_opt_about(const struct nl_layer *, const char *tool, enum nl_opt_result, bool gnu, char *buf, size_t size);
 size_t nl_opt_config(const struct nl_svc *, char *buf, size_t size);      /* name=value …, no user text */
 

@@ -257,6 +257,31 @@ static void put_more(struct nl_text *t, const struct nl_layer *layer, bool help)
 	t->n += layer->more(t->buf + at, t->size - at, help);
 }
 
+size_t nl_opt_item(char *buf, size_t size, size_t n, bool help, const char *heading, const char *name, const char *args, const char *about)
+{
+	struct nl_text t = { buf, size, n };
+	if (help && n == 0) {
+		nl_text_put(&t, "\n");
+		nl_text_put(&t, heading);
+		nl_text_put(&t, ":\n");
+	}
+	nl_text_put(&t, help ? "  " : "");
+	nl_text_put(&t, name);
+	nl_text_put(&t, help ? " " : "\t");
+	nl_text_put(&t, args);
+	size_t width = strlen(name) + strlen(args) + 3;
+	if (help && width > INDENT - 2) {
+		nl_text_put(&t, "\n");
+		nl_text_pad(&t, INDENT);
+	} else if (help) {
+		nl_text_pad(&t, INDENT - width);
+	}
+	nl_text_put(&t, help ? "" : "\t");
+	nl_text_put(&t, about);
+	nl_text_put(&t, "\n");
+	return nl_text_end(&t);
+}
+
 size_t nl_opt_complete(const struct nl_layer *layer, char *buf, size_t size)
 {
 	struct nl_text t = { buf, size, 0 };

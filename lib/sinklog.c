@@ -27,7 +27,7 @@ static bool is_envelope(const char *key, size_t n)
 	return false;
 }
 
-static void put(struct nl_out *o, struct nl_text t)
+static void put(struct nl_out *o, struct nl_quote t)
 {
 	nl_out_bytes(o, t.s, t.n);
 }
@@ -41,7 +41,7 @@ static bool is_plain(const char *s, size_t n)
 }
 
 /* key=value, each as it stands in the line; quotes where they are needed. */
-static void put_attributes(struct nl_delivery *d, struct nl_text line)
+static void put_attributes(struct nl_delivery *d, struct nl_quote line)
 {
 	struct nl_out *o = &d->text;
 	struct nl_json_tok *tok = d->tok;
@@ -84,7 +84,7 @@ static void put_syslog_head(struct nl_out *o, const struct nl_fact *f, int prior
 void nl_log_text(struct nl_delivery *d, const struct nl_fact *f, enum nl_log to)
 {
 	struct nl_out *o = &d->text;
-	struct nl_text event = f->event;
+	struct nl_quote event = f->event;
 	char time[28];
 	int priority;
 	const char *sev = severity(f->sev, &priority);

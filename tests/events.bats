@@ -315,22 +315,6 @@ debug() {
 	[ "$(kinds all)" = "request.success run.ended run.started request.failure run.ended" ]
 }
 
-# hears KIND NAME: somebody reads ./NAME, in the background, into ./NAME.heard; $pid.
-hears() {
-	if [ "$1" = fifo ]; then
-		[ -p "$2" ] || mkfifo "$2"
-		exec 9<>"$2"
-		cat <&9 >>"$2.heard" 9<&- 3>&- &
-		pid=$!
-		exec 9<&-
-	else
-		rm -f "$2"
-		ear "$1" "$2" >>"$2.heard" 3>&- &
-		pid=$!
-		wait_for 5 test -S "$2"
-	fi
-}
-
 # The place for events that hears has made.
 heard_at() {
 	[ "$1" = fifo ] && echo "fifo:$PWD/$2" || echo "unix:$PWD/$2"

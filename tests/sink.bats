@@ -17,22 +17,6 @@ some() {
 	[ "$(wc -l <"$2")" = "$1" ]
 }
 
-# hears KIND NAME: somebody reads ./NAME, in the background, into ./NAME.heard; $pid.
-hears() {
-	if [ "$1" = fifo ]; then
-		[ -p "$2" ] || mkfifo "$2"
-		exec 9<>"$2"
-		cat <&9 >>"$2.heard" 9<&- 3>&- &
-		pid=$!
-		exec 9<&-
-	else
-		rm -f "$2"
-		ear "$1" "$2" >>"$2.heard" 3>&- &
-		pid=$!
-		wait_for 5 test -S "$2"
-	fi
-}
-
 # serving PLACE: nl-sink in the background, fed by what is written to descriptor 7; $sink.
 serving() {
 	mkfifo feed

@@ -36,7 +36,7 @@ static unsigned signal_class(const char *name, unsigned n)
 	return nl_parse_signal(text, &sig, &err) == 0 && sig > 0 ? 256 + (unsigned)sig : NL_ERR_OTHER;
 }
 
-unsigned nl_err_class(struct nl_text err)
+unsigned nl_err_class(struct nl_quote err)
 {
 	if (err.n > 5 && memcmp(err.s, "exit_", 5) == 0)
 		return exit_class(err.s + 5, err.n - 5);

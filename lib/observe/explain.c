@@ -31,7 +31,7 @@ struct explain {
 static const char *name_of(const char *policy)
 {
 	const char *slash = strchr(policy, '/');
-	struct nl_text kind = { policy, slash ? (unsigned)(slash - policy) : 0 };
+	struct nl_quote kind = { policy, slash ? (unsigned)(slash - policy) : 0 };
 	static const char *const kinds[] = { "breaker", "retry", "timeout", "bulkhead", "race", "fallback", "run" };
 	for (unsigned i = 0; slash && i < sizeof kinds / sizeof *kinds; i++)
 		if (strlen(kinds[i]) == kind.n && !memcmp(kinds[i], policy, kind.n))

@@ -125,7 +125,7 @@ static enum nl_line event(struct nl_fact *f, const char *s, size_t n)
 	if (!members(s, tok, value))
 		return NL_LINE_DUP_KEY;
 	*f = nl_no_fact;
-	f->line = (struct nl_text){ s, (unsigned)len };
+	f->line = (struct nl_quote){ s, (unsigned)len };
 	return values(f, s, tok, value) ? NL_LINE_OK : NL_LINE_BAD_JSON;
 }
 

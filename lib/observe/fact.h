@@ -50,22 +50,22 @@ extern const char *const nl_told_names[NL_TOLDS];       /* "", "nl.run.started",
 
 /* Text inside the line: not terminated; as it stands there, so escapes are still
  * escapes (names that we make have none). */
-struct nl_text { const char *s; unsigned n; };
+struct nl_quote { const char *s; unsigned n; };
 
 /* What is counted.  Absent: -1 for numbers and times, n 0 for texts, 0 for ids. */
 struct nl_fact {
-	struct nl_text line;            /* from the mark to the closing brace: attributes not here are read from it */
+	struct nl_quote line;            /* from the mark to the closing brace: attributes not here are read from it */
 	int64_t time_us;                /* since 1970, UTC */
 	int64_t mono_us;
 	enum nl_told told;
 	int sev;
-	struct nl_text event, policy, kind;
+	struct nl_quote event, policy, kind;
 	uint64_t trace[2], span, parent, run;
 	uint32_t seq, depth;
 	int64_t gen;
 	/* attributes, of whatever events have them */
 	int64_t dur_us, exit, attempts;
-	struct nl_text signal, err, cmd;
+	struct nl_quote signal, err, cmd;
 	int64_t events, dropped;        /* nl.run.ended */
 	int64_t active, max, queued, waited_us, held_us;        /* nl.bulkhead.* */
 	int64_t epoch, delay_us, slept_us;
@@ -80,7 +80,7 @@ struct nl_fact {
 enum nl_line nl_fact_read(struct nl_fact *f, const char *text, size_t n, char room[NL_FACT_MAX]);
 
 /* An attribute that nl_fact has not: its JSON value as text in the line, n 0 when absent. */
-struct nl_text nl_fact_attr(const struct nl_fact *, const char *key);
+struct nl_quote nl_fact_attr(const struct nl_fact *, const char *key);
 /* The same as a whole number, seconds in microseconds (0 or more, below 10^9 s), any number; or absent. */
 int64_t nl_fact_int(const struct nl_fact *, const char *key, int64_t absent);
 int64_t nl_fact_us(const struct nl_fact *, const char *key, int64_t absent);

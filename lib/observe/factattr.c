@@ -21,13 +21,13 @@ static bool find(const struct nl_fact *f, const char *key, struct attr *a)
 	return true;
 }
 
-struct nl_text nl_fact_attr(const struct nl_fact *f, const char *key)
+struct nl_quote nl_fact_attr(const struct nl_fact *f, const char *key)
 {
 	struct attr a;
 	if (!find(f, key, &a))
-		return (struct nl_text){ NULL, 0 };
+		return (struct nl_quote){ NULL, 0 };
 	unsigned quote = a.tok.type == NL_JSON_STRING;
-	return (struct nl_text){ a.line + a.tok.start - quote, a.tok.end - a.tok.start + 2 * quote };
+	return (struct nl_quote){ a.line + a.tok.start - quote, a.tok.end - a.tok.start + 2 * quote };
 }
 
 int64_t nl_fact_int(const struct nl_fact *f, const char *key, int64_t absent)

@@ -91,14 +91,14 @@ static unsigned letter(char ch)
 	}
 }
 
-static bool name(struct nl_text *to, const char *s, size_t n, size_t max, unsigned letters)
+static bool name(struct nl_quote *to, const char *s, size_t n, size_t max, unsigned letters)
 {
 	if (n == 0 || n > max)
 		return false;
 	for (size_t i = 0; i < n; i++)
 		if (!(letter(s[i]) & letters))
 			return false;
-	*to = (struct nl_text){ s, (unsigned)n };
+	*to = (struct nl_quote){ s, (unsigned)n };
 	return true;
 }
 
@@ -173,7 +173,7 @@ bool nl_fact_put(struct nl_fact *f, const struct nl_fact_key *key, const char *s
 	case NL_V_WORD:
 		return name(at, s, n, 32, WORD);
 	case NL_V_TEXT:
-		*(struct nl_text *)at = (struct nl_text){ s, (unsigned)n };
+		*(struct nl_quote *)at = (struct nl_quote){ s, (unsigned)n };
 		return true;
 	case NL_V_TRACE:
 		return n == 32 && hex(id, s) && hex(id + 1, s + 16);

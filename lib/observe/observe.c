@@ -401,19 +401,8 @@ static struct nl_outcome observe_call(struct nl_svc *svc, struct nl_run *run, st
 static size_t queries(char *buf, size_t size, bool help)
 {
 	size_t n = 0;
-	char line[160];
-	for (unsigned i = 0; nl_queries[i]; i++) {
-		const struct nl_query *c = nl_queries[i];
-		int width = (int)(strlen(c->name) + strlen(c->args) + 3), len;
-		if (!help)
-			len = snprintf(line, sizeof line, "%s\t%s\t%s\n", c->name, c->args, c->about);
-		else
-			len = snprintf(line, sizeof line, "%s  %s %s%s%*s%s\n", i ? "" : "\nQueries:\n", c->name, c->args, width > 24 ? "\n" : "",
-			               width > 24 ? 26 : 26 - width, "", c->about);
-		if (n + (size_t)len < size)
-			memcpy(buf + n, line, (size_t)len + 1);
-		n += (size_t)len;
-	}
+	for (unsigned i = 0; nl_queries[i]; i++)
+		n = nl_opt_item(buf, size, n, help, "Queries", nl_queries[i]->name, nl_queries[i]->args, nl_queries[i]->about);
 	return n;
 }
 

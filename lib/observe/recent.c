@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void nl_recent_put(struct nl_recent *r, struct nl_text line)
+void nl_recent_put(struct nl_recent *r, struct nl_quote line)
 {
 	if (r->n[1] + line.n + 1 > NL_RECENT_BLOCK) {
 		char *old = r->block[0];

@@ -262,7 +262,7 @@ static int read_series(struct reader *r)
 	if (r->bad)
 		return 0;
 	unsigned before = nl_system_count(r->system);
-	r->series = nl_system_open_series(r->system, (struct nl_text){ kind, (unsigned)strlen(kind) }, (struct nl_text){ policy, (unsigned)strlen(policy) });
+	r->series = nl_system_open_series(r->system, (struct nl_quote){ kind, (unsigned)strlen(kind) }, (struct nl_quote){ policy, (unsigned)strlen(policy) });
 	r->bad = r->series && nl_system_count(r->system) == before;     // There twice, or too many.
 	return r->series ? 0 : -1;
 }
@@ -278,7 +278,7 @@ static int read_run(struct reader *r)
 	const char *what = quoted(r);
 	uint64_t seqs = 0;
 	unsigned room = 0;
-	f.what = (struct nl_text){ what, (unsigned)strlen(what) };
+	f.what = (struct nl_quote){ what, (unsigned)strlen(what) };
 	while (*r->at && !r->bad) {
 		if (f.ranges == room) {
 			struct nl_run_range *more = realloc(range, (room = 2 * room + 4) * sizeof *range);

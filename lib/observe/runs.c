@@ -91,7 +91,7 @@ static void add_end(struct nl_runs *r, struct run *run, int64_t events, int64_t 
 		b->dropped = dropped < UINT32_MAX ? (uint32_t)dropped : UINT32_MAX;
 }
 
-static void add_name(struct nl_runs *r, struct run *run, uint32_t seq, struct nl_text name)
+static void add_name(struct nl_runs *r, struct run *run, uint32_t seq, struct nl_quote name)
 {
 	seq = seq < 255 ? seq : 255;
 	if (run->what && seq > run->what_seq)

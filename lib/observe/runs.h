@@ -48,7 +48,7 @@ struct nl_run_facts {
 	int64_t first_us, last_us;
 	uint32_t events, dropped;       /* of its nl.run.ended; events 0: it has none */
 	bool started;                   /* its nl.run.started was read, so this place gets everything */
-	struct nl_text what;            /* policy of its first line */
+	struct nl_quote what;            /* policy of its first line */
 	const struct nl_run_range *range;
 	unsigned ranges;
 	uint32_t closed;                /* of these, seqs that were not read: oldest holes of a run that has too many */

@@ -195,7 +195,7 @@ static int grow_names(struct nl_runs *r)
 }
 
 /* The name's number, from 1; 0: none, or there are too many. */
-uint16_t nl_run_name(struct nl_runs *r, struct nl_text t)
+uint16_t nl_run_name(struct nl_runs *r, struct nl_quote t)
 {
 	unsigned n = t.n < NL_RUN_NAME_ROOM ? t.n : NL_RUN_NAME_ROOM;
 	while (n < t.n && n > 0 && (t.s[n] & 0xc0) == 0x80)

@@ -43,7 +43,7 @@ static const char *const kinds[NL_S_KINDS] = {
 	[NL_S_RACE] = "race", [NL_S_FALLBACK] = "fallback", [NL_S_RUN] = "run", [NL_S_CONTROL] = "control",
 };
 
-struct series *nl_series_new(struct nl_text kind, struct nl_text policy)
+struct series *nl_series_new(struct nl_quote kind, struct nl_quote policy)
 {
 	struct series *s = calloc(1, sizeof *s);
 	if (!s)
@@ -224,7 +224,7 @@ static struct nl_stamp stamp_of(const struct nl_fact *f)
 }
 
 /* Terminated, cut at a character. */
-static const char *text_of(struct nl_text t, char *buf, size_t size)
+static const char *text_of(struct nl_quote t, char *buf, size_t size)
 {
 	size_t n = t.n < size ? t.n : size - 1;
 	while (n > 0 && n < t.n && (t.s[n] & 0xc0) == 0x80)

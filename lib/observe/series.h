@@ -65,7 +65,7 @@ enum nl_join { NL_SUM, NL_MOST, NL_LEAST };             /* LEAST: -1 is none */
 struct nl_series_field { const char *name; size_t at; enum nl_join join; };
 extern const struct nl_series_field nl_series_fields[]; /* name NULL ends */
 
-struct series *nl_series_new(struct nl_text kind, struct nl_text policy);
+struct series *nl_series_new(struct nl_quote kind, struct nl_quote policy);
 void nl_series_free(struct series *);
 enum nl_when { NL_IN_TIME, NL_OUT_OF_TIME };            /* the latter is for totals alone */
 void nl_series_ahead(const struct series *, const struct nl_fact *);   /* fetches what take will count in */
@@ -79,6 +79,6 @@ void nl_series_put_failure(struct series *, struct nl_stamp, const char *err, co
 void nl_series_put_usage(struct series *, struct nl_stamp, int64_t active, int64_t max, int64_t queued);
 
 /* errclass.c */
-unsigned nl_err_class(struct nl_text err);
+unsigned nl_err_class(struct nl_quote err);
 
 #endif

@@ -171,7 +171,7 @@ static void listener_ready(struct nl_also *also, short revents)
 	nl_intake_also(s->in, &c->io);
 }
 
-static void tell(struct client *c, struct nl_text line)
+static void tell(struct client *c, struct nl_quote line)
 {
 	char text[48] = "";
 	if (c->lost)

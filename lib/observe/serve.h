@@ -18,7 +18,7 @@
 /* The last events, whole lines in the order in which they came. */
 #define NL_RECENT_BLOCK (8u << 20)      /* two of them: the older one leaves as a whole */
 struct nl_recent { char *block[2]; size_t n[2]; bool dropped; };
-void nl_recent_put(struct nl_recent *, struct nl_text line);
+void nl_recent_put(struct nl_recent *, struct nl_quote line);
 /* Gives them to the listeners and the system of in. */
 void nl_recent_feed(const struct nl_recent *, struct nl_intake *);
 void nl_recent_free(struct nl_recent *);

@@ -119,21 +119,21 @@ static inline const char *value(const struct node *node, struct nl_fact *f, cons
 {
 	void *at = (char *)f + node->at;
 	uint64_t *id = at, v;
-	struct nl_text *text = at;
+	struct nl_quote *text = at;
 	size_t n;
 
 	switch (node->form) {
 	case NL_V_KIND:
 		n = letters(p, end, LETTERS_KIND);
-		*text = (struct nl_text){ p, (unsigned)n };
+		*text = (struct nl_quote){ p, (unsigned)n };
 		return n == 0 || n > 16 ? NULL : p + n;
 	case NL_V_WORD:
 		n = letters(p, end, LETTERS_WORD);
-		*text = (struct nl_text){ p, (unsigned)n };
+		*text = (struct nl_quote){ p, (unsigned)n };
 		return n == 0 || n > 32 ? NULL : p + n;
 	case NL_V_TEXT:
 		n = letters(p, end, LETTERS_TEXT);
-		*text = (struct nl_text){ p, (unsigned)n };
+		*text = (struct nl_quote){ p, (unsigned)n };
 		return p + n;
 	case SKIP_TEXT:
 		return p + letters(p, end, LETTERS_TEXT);
@@ -184,9 +184,9 @@ static bool fits(struct nl_shapes *s, struct nl_fact *f, const char *line, const
 	if (f->time_us < 0 || n == 0 || n > 64)
 		return false;
 	f->line.s = line;
-	f->event = (struct nl_text){ line + EVENT_AT + sort->event, sort->event_n };
+	f->event = (struct nl_quote){ line + EVENT_AT + sort->event, sort->event_n };
 	f->told = sort->told, f->sev = sort->sev;
-	f->policy = (struct nl_text){ p, (unsigned)n };
+	f->policy = (struct nl_quote){ p, (unsigned)n };
 	p += n;
 	for (const struct node *node = sort->child; ; node = node->child) {
 		while (node && !is_literal(p, end, &node->literal))

@@ -75,7 +75,7 @@ static void sort_in(struct nl_system *s, struct series *new)
 static struct series *open_overflow(struct nl_system *s)
 {
 	if (!s->overflow) {
-		struct series *new = nl_series_new((struct nl_text){ OVERFLOW_KIND, strlen(OVERFLOW_KIND) }, (struct nl_text){ OVERFLOW, strlen(OVERFLOW) });
+		struct series *new = nl_series_new((struct nl_quote){ OVERFLOW_KIND, strlen(OVERFLOW_KIND) }, (struct nl_quote){ OVERFLOW, strlen(OVERFLOW) });
 		if (new)
 			sort_in(s, new);
 		s->overflow = new;
@@ -83,7 +83,7 @@ static struct series *open_overflow(struct nl_system *s)
 	return s->overflow;
 }
 
-static struct nl_text cut(struct nl_text t)
+static struct nl_quote cut(struct nl_quote t)
 {
 	if (t.n > NAME_MOST)
 		for (t.n = NAME_MOST; t.n > 0 && (t.s[t.n] & 0xc0) == 0x80; t.n--)
@@ -91,19 +91,19 @@ static struct nl_text cut(struct nl_text t)
 	return t;
 }
 
-static bool is_of(const struct series *s, struct nl_text kind, struct nl_text policy)
+static bool is_of(const struct series *s, struct nl_quote kind, struct nl_quote policy)
 {
 	return s->npolicy == policy.n && s->nkind == kind.n && memcmp(s->pub.policy, policy.s, policy.n) == 0
 	       && memcmp(s->pub.kind_text, kind.s, kind.n) == 0;
 }
 
-static bool text_is(struct nl_text t, const char *s)
+static bool text_is(struct nl_quote t, const char *s)
 {
 	return strlen(s) == t.n && memcmp(s, t.s, t.n) == 0;
 }
 
 /* The slot of a series, or the empty one where it would be. */
-static uint64_t *slot_of(const struct nl_system *s, struct nl_text kind, struct nl_text policy, uint64_t *hash)
+static uint64_t *slot_of(const struct nl_system *s, struct nl_quote kind, struct nl_quote policy, uint64_t *hash)
 {
 	*hash = nl_text_hash(policy.s, policy.n, nl_text_hash(kind.s, kind.n, s->key)) << 16;
 	unsigned at = (unsigned)(*hash >> 32) & (s->slots - 1);
@@ -113,7 +113,7 @@ static uint64_t *slot_of(const struct nl_system *s, struct nl_text kind, struct 
 	return &s->slot[at];
 }
 
-struct series *nl_system_open_series(struct nl_system *s, struct nl_text kind, struct nl_text policy)
+struct series *nl_system_open_series(struct nl_system *s, struct nl_quote kind, struct nl_quote policy)
 {
 	uint64_t hash, *slot = slot_of(s, kind = cut(kind), policy = cut(policy), &hash);
 	if (*slot)
@@ -207,7 +207,7 @@ static uint64_t events_of(const struct series *s)
 
 static int merge_series(struct nl_system *a, const struct series *b)
 {
-	struct series *s = nl_system_open_series(a, (struct nl_text){ b->pub.kind_text, b->nkind }, (struct nl_text){ b->pub.policy, b->npolicy });
+	struct series *s = nl_system_open_series(a, (struct nl_quote){ b->pub.kind_text, b->nkind }, (struct nl_quote){ b->pub.policy, b->npolicy });
 	if (s && s == a->overflow && strcmp(b->pub.policy, OVERFLOW) != 0)
 		a->overflowed += events_of(b);
 	return s ? nl_series_merge(s, b) : -1;

@@ -24,6 +24,6 @@ struct nl_system {
 };
 
 /* The series of that kind and name: made when it is new; the overflow when there are too many; NULL: no memory. */
-struct series *nl_system_open_series(struct nl_system *, struct nl_text kind, struct nl_text policy);
+struct series *nl_system_open_series(struct nl_system *, struct nl_quote kind, struct nl_quote policy);
 
 #endif

@@ -61,7 +61,7 @@ static uint32_t text_of(struct nl_tapes *t, const char *text, uint32_t most)
 	return copy ? t->texts++ : 0;
 }
 
-static struct nl_tape *tape_of(struct nl_tapes *t, struct nl_text policy)
+static struct nl_tape *tape_of(struct nl_tapes *t, struct nl_quote policy)
 {
 	struct nl_tape **at = &t->first;
 	for (; *at; at = &(*at)->next)
@@ -183,7 +183,7 @@ static void moved(struct nl_tapes *t, struct nl_tape *tape, const struct nl_fact
 	put(t, tape, b);
 }
 
-static bool is_wanted(const struct nl_tapes *t, struct nl_text policy)
+static bool is_wanted(const struct nl_tapes *t, struct nl_quote policy)
 {
 	const char *name = t->only;
 	if (name && !strncmp(name, "breaker/", 8))

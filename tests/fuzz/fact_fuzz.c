@@ -30,7 +30,7 @@ static void attributes(const struct nl_fact *f)
 	MUST(f->policy.n > 0 && f->policy.n <= 64 && f->kind.n > 0);
 	MUST(f->dur_us >= -1 && f->exit >= -1 && f->exit < 256 && f->time_us >= 0 && f->told < NL_TOLDS);
 	for (unsigned i = 0; i < sizeof key / sizeof *key; i++) {
-		struct nl_text t = nl_fact_attr(f, key[i]);
+		struct nl_quote t = nl_fact_attr(f, key[i]);
 		MUST(t.n == 0 || (t.s > f->line.s && t.s + t.n < f->line.s + f->line.n));
 		MUST(nl_fact_us(f, key[i], -1) >= -1);
 		(void)nl_fact_int(f, key[i], -1);

@@ -58,7 +58,7 @@ static const char *but(const char *from, const char *to)
 	return line;
 }
 
-static bool is(struct nl_text t, const char *s)
+static bool is(struct nl_quote t, const char *s)
 {
 	return t.n == strlen(s) && memcmp(t.s, s, t.n) == 0;
 }

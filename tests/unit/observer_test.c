@@ -131,7 +131,7 @@ static void make_log(unsigned lines, int64_t span_us)
 		if (i > 0 && event[i].f.run == event[i - 1].f.run && event[i].f.seq == event[i - 1].f.seq) {
 			ptrdiff_t moved = event[i].text - event[i - 1].text;
 			struct nl_fact *f = &event[i].f;
-			struct nl_text *t[7] = { &f->line, &f->event, &f->policy, &f->kind, &f->signal, &f->err, &f->cmd };
+			struct nl_quote *t[7] = { &f->line, &f->event, &f->policy, &f->kind, &f->signal, &f->err, &f->cmd };
 			for (unsigned k = 0; k < 7; k++)
 				t[k]->s = t[k]->s ? t[k]->s + moved : NULL;
 		}

@@ -97,7 +97,7 @@ static void few(void)
 		struct told t = { 0 };
 		struct nl_fact f = line(3, 2, NL_TOLD_SUCCESS);
 		CHECK(take(r, 3, 5) && end(r, 1, 6, 3, -1) && take(r, 2, 0) && end(r, 2, 1, 2, -1));
-		f.policy = (struct nl_text){ "api", 3 };
+		f.policy = (struct nl_quote){ "api", 3 };
 		CHECK(nl_runs_take(r, &f));
 		CHECK(nl_runs_each_trouble(r, tell, &t) == 0);
 		CHECK(t.n == 2 && t.run[0] == 3 && t.lost[0] == -1 && strcmp(t.what[0], "api") == 0);

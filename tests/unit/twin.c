@@ -14,7 +14,7 @@
 #undef nl_shapes_read
 #undef nl_shapes_missed
 
-static bool same_text(struct nl_text a, const char *room_a, struct nl_text b, const char *room_b)
+static bool same_text(struct nl_quote a, const char *room_a, struct nl_quote b, const char *room_b)
 {
 	bool in = a.s >= room_a && a.s < room_a + NL_FACT_MAX;
 	return a.n == b.n && (in ? b.s - room_b == a.s - room_a && memcmp(a.s, b.s, a.n) == 0 : a.s == b.s);
