@@ -41,7 +41,7 @@ const struct line lines[] = {
 	{ .env = STATE, .cmd = "nl-retry -n2 -b constant:0 --budget b true0 3", .status = 3 },
 	{ .env = STATE, .cmd = "nl-timeout 5 nl-retry --name r -n2 -b constant:0 nl-breaker x nl-bulkhead y true0 3", .status = 3, .also = 125 },
 	{ .cmd = "nl-race [ true0 3 ] [ true0 3 ]", .status = 3 },
-	{ .cmd = "nl-race [ echo held ] [ sleep 2 ]", .out = "held\n" },
+	{ .cmd = "nl-race [ echo held ] [ sh -c 'sleep 2; exit 3' ]", .out = "held\n", .also = 3 },
 	{ .cmd = "nl-race --quorum 2 [ cat ] [ nl-retry -n1 cat ]", .in = "fed", .out = "fed\n" },
 	{ .cmd = "nl-fallback [ sh -c 'echo half; exit 3' ] [ echo held ]", .out = "held\n" },
 	{ .cmd = "nl-fallback [ sh -c 'cat; exit 3' ] [ cat ]", .in = "fed", .out = "fed\n", .also = 3 },
