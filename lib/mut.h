@@ -96,6 +96,10 @@ enum {
 	MUT_READER_FOR_EVER,            /* a reader of events that died is not looked for again */
 	MUT_LOST_UNTOLD,                /* a subscriber is not told that it has lost lines */
 	MUT_GIVES_TWICE,                /* a place that is full has the others given the same line again */
+	MUT_DROPS_UNCOUNTED,            /* a line that no place had room for is neither sent nor lost */
+	MUT_KILLED_ENDS,                /* a run that was killed is one that ended */
+	MUT_FORGETS_READ,               /* after a crash, files that had been read count again */
+	MUT_STOPS_DEAF,                 /* told to stop, what has come to a socket is lost */
 	MUT_SCRAPE_WAITS,               /* one client that sends nothing keeps all others waiting */
 };
 

@@ -217,6 +217,10 @@ int nl_place_put(struct nl_sink *s, struct nl_event *e)
 	}
 	if (put_line(s, e, n + add) == 0)
 		return 0;
+	if (MUTANT(DROPS_UNCOUNTED)) {
+		s->sent--;
+		return -1;
+	}
 	s->dropped++;
 	return -1;
 }

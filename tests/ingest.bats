@@ -317,6 +317,24 @@ counts() { grep -qx "ok $1" out; }
 	counts 4
 }
 
+@test "What has come to a socket or to a followed FIFO is read when told to stop" {
+	local kind
+
+	mkfifo fifo
+	exec 9<>fifo
+	for kind in unix:sock unix:stream:sock fifo; do
+		start nl-observe -F --stats "$kind" >out 2>err 9>&-
+		wait_for 5 eval '[ -S sock ] || [ "$kind" = fifo ] && grep -q "^State:.S" /proc/$pid/status && grep -q nl-observe /proc/$pid/comm'
+		kill -STOP "$pid"
+		NL_EVENTS="unix:$PWD/sock|fifo:$PWD/fifo" nl-retry -n2 -b const:1ms false 9>&- || :
+		kill -TERM "$pid"
+		kill -CONT "$pid"
+		ends 143
+		counts 4
+	done
+	exec 9>&-
+}
+
 @test "An event begins at the last mark of a line, whatever is in front of it" {
 	local i pids=()
 	for i in 1 2 3; do

@@ -96,6 +96,10 @@ table() {
 	TAKES_SOCKET        bats ingest.bats 'nothing else is'
 	TEE_EATS            bats ingest.bats 'unchanged, byte for byte'
 	OVERWRITES_SNAPSHOT bats ingest.bats 'damaged or none is an error'
+	DROPS_UNCOUNTED     bats chaos.bats 'each place is accounted exactly'
+	KILLED_ENDS         bats chaos.bats 'each place is accounted exactly'
+	FORGETS_READ        bats ingest.bats 'Whenever it is killed'
+	STOPS_DEAF          bats ingest.bats 'followed FIFO is read when told to stop'
 	SCRAPE_WAITS        bats export.bats 'within five seconds'
 	EOF
 }

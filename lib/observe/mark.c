@@ -104,7 +104,7 @@ struct nl_mark *nl_intake_marks(struct nl_intake *in, unsigned *n)
 		return NULL;
 	}
 	for (struct nl_source *s = in->sources; s; s = s->next) {
-		if (s->kind != NL_SRC_FILE || !s->path || s->is_gone)
+		if (s->kind != NL_SRC_FILE || !s->path || s->is_gone || (MUTANT(FORGETS_READ) && s->fd < 0))
 			continue;
 		if (s->fd >= 0 && !s->packed)
 			nl_mark_note(in, s);

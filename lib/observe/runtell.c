@@ -2,6 +2,8 @@
 /* runtell.c - what was read of all runs, and of each: sums, findings, snapshots, merging. */
 #include "observe/runsin.h"
 
+#include "mut.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +36,8 @@ void nl_run_sum_up(const struct nl_runs *r, const struct run *run, struct nl_run
 		sum->lost += lost;
 		sum->sent += lines + lost;
 		sum->dropped += nl_run_beside(r, run)->dropped;
+	} else if (MUTANT(KILLED_ENDS)) {
+		sum->ended++;
 	} else {
 		sum->open++;
 		sum->gaps += run->started ? end_of(r, run) - lines : 0;

@@ -7,6 +7,7 @@
  */
 #include "observe/intake.h"
 
+#include "mut.h"
 #include "observe/shape.h"
 #include "run.h"
 
@@ -23,6 +24,7 @@
 #define LOOK_EACH NL_SEC                /* followed files: renamed ones send no notice */
 #define LOOK_OFTEN (200 * NL_MS)        /* without inotify */
 #define LAST_WORDS NL_SEC
+#define AT_LAST 64                      /* reads of what has come when we are told to stop */
 
 static int prepare(struct nl_intake *in, struct nl_err *err)
 {
@@ -283,6 +285,19 @@ static bool is_over(struct nl_intake *in, nl_time now, nl_time *stop_at)
 	return !s || in->follow || in->run->told > 1 || now >= *stop_at;
 }
 
+/* Told to stop: what has come to sockets and followed FIFOs by now is read.  Who goes
+ * on writing does not keep us. */
+static void read_waiting(struct nl_intake *in)
+{
+	for (struct nl_source *s = in->sources; s; s = s->next)
+		for (unsigned i = 0; i < AT_LAST && s->fd >= 0 && s->kind != NL_SRC_FILE && !s->ended && !in->error; i++) {
+			struct pollfd p = { .fd = s->fd, .events = POLLIN };
+			if (in->run->os->poll(&p, 1, 0) != 1)
+				break;
+			nl_stream_ready(in, s);
+		}
+}
+
 /* When the next of them is due. */
 static bool tick(struct nl_intake *in, nl_time now, nl_time *until)
 {
@@ -349,6 +364,8 @@ int nl_intake_run(struct nl_intake *in, nl_time every, nl_wake *wake, void *arg,
 		}
 		remove_ended(in);
 	}
+	if (r == 0 && in->run->stop_sig && in->run->told < 2 && !MUTANT(STOPS_DEAF))
+		read_waiting(in);
 	for (struct nl_source *s = in->sources; s; s = s->next)
 		if (!(s->kind == NL_SRC_FILE && in->leave_tail))
 			nl_lines_end(in, s);
