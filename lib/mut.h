@@ -100,6 +100,8 @@ enum {
 	MUT_KILLED_ENDS,                /* a run that was killed is one that ended */
 	MUT_FORGETS_READ,               /* after a crash, files that had been read count again */
 	MUT_STOPS_DEAF,                 /* told to stop, what has come to a socket is lost */
+	MUT_LIVE_IS_KILLED,             /* a run that goes on is told as killed */
+	MUT_FINDS_AGAIN,                /* a finding is told each second */
 	MUT_SCRAPE_WAITS,               /* one client that sends nothing keeps all others waiting */
 };
 

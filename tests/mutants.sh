@@ -100,6 +100,8 @@ table() {
 	KILLED_ENDS         bats chaos.bats 'each place is accounted exactly'
 	FORGETS_READ        bats ingest.bats 'Whenever it is killed'
 	STOPS_DEAF          bats ingest.bats 'followed FIFO is read when told to stop'
+	LIVE_IS_KILLED      bats serve.bats 'was killed is told'
+	FINDS_AGAIN         bats serve.bats 'was killed is told'
 	SCRAPE_WAITS        bats export.bats 'within five seconds'
 	EOF
 }

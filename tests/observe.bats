@@ -52,6 +52,8 @@ truth() { jq -sc "$@"; }
 	grep -q '^lines not counted: 1 torn$' out
 	grep -q 'without an end: killed, or still going on$' out
 	sed 3d ev | nl-observe | grep -q "^lost: 1 of [0-9]* events that were sent$"
+	nl-observe --json ev | jq -e '.findings == []'
+	sed 3d ev | nl-observe --json | jq -e '.findings == [{finding: "gap", lost: 1, sent: ('"$(wc -l <ev)"')}]'
 	nl-observe --json ev | jq -e '.requests == 7 and .failures == 5 and .lost == 0 and .policies[0].policy == "api"'
 }
 
@@ -195,6 +197,7 @@ truth() { jq -sc "$@"; }
 	nl-observe circuit api ev | grep -qE '^finding   events say open \(epoch [0-9]+\), its record says closed \(epoch [0-9]+\)$'
 	nl-observe ev | grep -q '^breaker/api: events say open '
 	nl-observe circuit api --json ev | jq -e '.finding | startswith("events say open")'
+	nl-observe --json ev | jq -e '.findings[0] | .finding == "mismatch" and .policy == "api" and .kind == "breaker" and (.detail | startswith("events say open"))'
 	nl-observe --to now ev >out
 	run ! grep 'its record says' out
 }

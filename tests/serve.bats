@@ -101,6 +101,92 @@ counted() { [ "$(nl-observe --socket sock --json summary | jq .events)" = "$1" ]
 	exec 9>&-
 }
 
+# listen: what a subscriber of ./sock gets is in ./out, until unlisten.
+listen() {
+	mkfifo keys
+	start sh -c 'exec talk sock <keys >out'
+	exec 9>keys
+	echo '{"id":"1","cmd":"subscribe","args":{}}' >&9
+	wait_for 5 grep -qs '"result":"ack"' out
+}
+
+unlisten() { exec 9>&-; }
+
+# found EVENT FILTER: those findings that were told hold, together.
+found() {
+	sed 1d out | jq -es --arg e "nl.observe.$1" 'map(select(.event == $e)) | '"$2" >&2
+}
+
+@test "Lines of a run that are missing when it has ended are told once, as an event" {
+	: >ev
+	serve ev
+	listen
+	NL_EVENTS=$PWD/all@debug nl-timeout --name t 9s true
+	sed 2d all >>ev
+	wait_for 8 grep -q nl.observe.gap out
+	found gap 'length == 1 and (.[0] | .target == "timeout/t" and .lost == 1 and .sent == 3 and .kind == "observe" and .sev == 13)'
+	found gap '.[0].of_run == "'"$(jq -r .run all | head -n1)"'"'
+	found gap '.[0] | keys_unsorted[:12] == ["nl", "time", "event", "sev", "policy", "kind", "trace_id", "span_id", "run", "seq", "pid", "depth"]'
+	NL_EVENTS=$PWD/all2@debug nl-timeout --name u 9s true
+	sed 2d all2 >>ev
+	wait_for 8 grep -q '"target":"timeout/u"' out
+	found gap 'length == 2 and (map(.seq) == [0, 1])'
+	unlisten
+}
+
+@test "A line that comes late is not missing" {
+	: >ev
+	serve ev
+	listen
+	NL_EVENTS=$PWD/all@debug nl-timeout --name t 9s true
+	sed 2d all >>ev
+	wait_for 5 grep -q nl.run.ended out
+	sed -n 2p all >>ev
+	NL_EVENTS=$PWD/all2@debug nl-timeout --name u 9s true
+	sed 2d all2 >>ev
+	wait_for 8 grep -q nl.observe.gap out
+	found gap 'map(.target) == ["timeout/u"]'
+	unlisten
+}
+
+@test "A run that was killed is told once, and none that goes on" {
+	: >ev
+	serve ev
+	listen
+	m=$(victim)
+	export NL_EVENTS=$PWD/ev@debug
+	start nl-timeout --name goes-on 99s sleep "$m"
+	local goes_on=$pid
+	start nl-timeout --name dies 99s sleep "$m"
+	wait_for 5 grep -q '"policy":"dies"' out
+	kill -KILL "$pid"
+	wait_for 8 grep -q nl.observe.killed out
+	start nl-timeout --name dies-too 99s sleep "$m"
+	wait_for 5 grep -q '"policy":"dies-too"' out
+	kill -KILL "$pid"
+	wait_for 8 grep -q '"target":"timeout/dies-too"' out
+	found killed 'map(.target) == ["timeout/dies", "timeout/dies-too"] and .[1].of_pid == '"$pid"' and .[0].lost == 0'
+	kill -TERM "$goes_on"
+	unlisten
+}
+
+@test "Policies beyond --max-series, and a record that says otherwise, are told once each" {
+	: >ev
+	serve --max-series 2 ev
+	listen
+	NL_EVENTS=$PWD/ev nl-breaker -f 1 -o 1h api false || :
+	NL_EVENTS=off nl-ctl close breaker/api
+	gen -n 300 -p 9 -t 100 >>ev
+	wait_for 8 grep -q nl.observe.mismatch out
+	NL_EVENTS=off nl-ctl open breaker/api
+	NL_EVENTS=$PWD/all@debug nl-timeout --name t 9s true
+	sed 2d all >>ev
+	wait_for 8 grep -q nl.observe.gap out
+	found overflow 'length == 1 and .[0].series == 2'
+	found mismatch 'length == 1 and (.[0] | .target == "breaker/api" and (.detail | startswith("events say open")))'
+	unlisten
+}
+
 @test "nl-ctl observe asks the server whose socket is in the directory of state" {
 	gen -n 500 -p 2 -t 100 >ev
 	run -125 nl-ctl observe rate api-000

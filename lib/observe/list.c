@@ -108,31 +108,6 @@ static const char *plural(uint64_t n)
 	return n == 1 ? "" : "s";
 }
 
-void nl_put_trouble(struct nl_ask *ask, struct nl_out *o)
-{
-	static const char *const what[NL_LINES] = {
-		[NL_LINE_TORN] = "torn", [NL_LINE_BAD_JSON] = "bad", [NL_LINE_DUP_KEY] = "spliced", [NL_LINE_TOO_LONG] = "too long",
-		[NL_LINE_NEWER] = "of a later version", [NL_LINE_DUP] = "read twice", [NL_LINE_LATE] = "late", [NL_LINE_SKEWED] = "from the future",
-	};
-	struct nl_runs_sum sum = nl_runs_sum(nl_system_runs(ask->system));
-	const uint64_t *lines = nl_system_lines(ask->system);
-	bool any = false;
-	for (unsigned i = 0; i < NL_LINES; i++)
-		if (what[i] && lines[i]) {
-			nl_out_put(o, "%s%llu %s", any ? ", " : "lines not counted: ", (unsigned long long)lines[i], what[i]);
-			any = true;
-		}
-	if (any)
-		nl_out_put(o, "\n");
-	if (sum.lost)
-		nl_out_put(o, "lost: %llu of %llu events that were sent\n", (unsigned long long)sum.lost, (unsigned long long)sum.sent);
-	if (sum.open)
-		nl_out_put(o, "%llu run%s without an end: killed, or still going on\n", (unsigned long long)sum.open, plural(sum.open));
-	if (nl_system_overflowed(ask->system))
-		nl_out_put(o, "too many policies: %llu events are counted in _overflow (--max-series)\n",
-		           (unsigned long long)nl_system_overflowed(ask->system));
-}
-
 static void put_totals(struct nl_ask *ask, struct nl_out *o)
 {
 	struct nl_counts calls = nl_system_calls(ask->system);
@@ -150,14 +125,6 @@ static void put_totals(struct nl_ask *ask, struct nl_out *o)
 	if (nl_system_latest(ask->system) >= 0)
 		nl_out_time(o, "until", nl_system_latest(ask->system) * NL_US);
 	nl_out_begin(o, "policies", '[');
-}
-
-static void put_findings(struct nl_ask *ask, struct nl_out *o, const struct nl_series **s, unsigned n)
-{
-	char text[200], name[256];
-	for (unsigned i = 0; i < n; i++)
-		if (nl_ask_record(ask, s[i], text))
-			nl_out_put(o, "%s/%s: %s\n", s[i]->kind_text, nl_safe_text(s[i]->policy, 64, name), text);
 }
 
 static int summary_answer(struct nl_ask *ask, struct nl_out *o, struct nl_err *err)
@@ -178,6 +145,9 @@ static int summary_answer(struct nl_ask *ask, struct nl_out *o, struct nl_err *e
 			put_object(ask, o, s[i]);
 			o->n--;                 // Its newline: here it is one of a list.
 		}
+		nl_out_end(o, ']');
+		nl_out_begin(o, "findings", '[');
+		nl_put_trouble(ask, o);
 		nl_out_put(o, "]}\n");
 	} else if (!ok) {
 		nl_out_put(o, "no events\n");
@@ -187,7 +157,6 @@ static int summary_answer(struct nl_ask *ask, struct nl_out *o, struct nl_err *e
 		           (unsigned long long)sum.runs, plural(sum.runs), nl_time_text(nl_system_latest(ask->system) * NL_US, until),
 		           (unsigned long long)calls.failures, (unsigned long long)calls.requests, plural(calls.requests));
 		nl_put_trouble(ask, o);
-		put_findings(ask, o, s, n);
 		nl_out_put(o, "\n");
 		put_table(ask, o, s, n);
 	}

@@ -119,6 +119,8 @@ int nl_summary_md(struct nl_ask *ask, struct nl_out *o, struct nl_err *err)
 	unsigned n;
 	char until[28];
 	struct nl_counts calls = nl_system_calls(ask->system);
+	struct nl_ask plain = *ask;
+	plain.json = false;
 	const struct nl_series **s = nl_ask_sorted(ask, NL_WORST_FIRST, &n);
 	if (!s)
 		return nl_fail(err, "out of memory");
@@ -131,7 +133,7 @@ int nl_summary_md(struct nl_ask *ask, struct nl_out *o, struct nl_err *err)
 		           nl_time_text(nl_system_latest(ask->system) * NL_US, until));
 	size_t before = o->n;
 	nl_out_put(o, "\n```\n");
-	nl_put_trouble(ask, o);
+	nl_put_trouble(&plain, o);
 	if (o->n == before + 5)
 		o->n = before;
 	else

@@ -74,7 +74,7 @@ bool nl_ask_record(struct nl_ask *, const struct nl_series *, char text[200]);
 
 /* summary --md: Markdown, md.c. */
 int nl_summary_md(struct nl_ask *, struct nl_out *, struct nl_err *);
-/* What of the events is missing or cannot be trusted, a line each; nothing when all is well. */
+/* What of the events is missing or cannot be trusted, a line or JSON object each; nothing when all is well. */
 void nl_put_trouble(struct nl_ask *, struct nl_out *);
 
 /* asof is no query but turns one to another time (observe.c): it has no answer. */

@@ -36,6 +36,8 @@ struct nl_runs_sum {
 	uint64_t twice;                 /* lines that both sides of a merge had read, and that were counted twice */
 };
 struct nl_runs_sum nl_runs_sum(const struct nl_runs *);
+/* Of this one alone.  False: it is not known, or not any more. */
+bool nl_runs_one(const struct nl_runs *, uint64_t run, struct nl_runs_sum *);
 
 /* Each run that lost lines or has no end, by first time: for findings.  lost -1: it has no end. */
 typedef void nl_run_told(uint64_t run, const char *what, int64_t first_us, int64_t last_us, int64_t lost, void *arg);

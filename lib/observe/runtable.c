@@ -89,6 +89,15 @@ static struct run *find(const struct nl_runs *r, uint64_t id, uint64_t hash)
 	}
 }
 
+bool nl_runs_one(const struct nl_runs *r, uint64_t id, struct nl_runs_sum *sum)
+{
+	const struct run *run = find(r, id, hash_of(r, id));
+	*sum = (struct nl_runs_sum){ 0 };
+	if (run)
+		nl_run_sum_up(r, run, sum);
+	return run != NULL;
+}
+
 /* Run number `number` into the index; there is room for twice as many. */
 static void enter(struct nl_runs *r, uint64_t hash, uint64_t number)
 {

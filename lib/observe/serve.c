@@ -6,6 +6,7 @@
  * waits for it.  One that takes nothing for 10 s is cut; a subscriber that is
  * slower than the events loses some, and is told how many, where they are missing.
  */
+#include "observe/finding.h"
 #include "observe/observe.h"
 #include "observe/serve.h"
 #include "run.h"
@@ -22,6 +23,7 @@
 
 enum { CLIENTS = 64, REQUEST = 64 * 1024, BEHIND = 1 << 20 };
 #define PATIENCE (10 * NL_SEC)
+#define SOON (10 * NL_MS)
 
 struct client {
 	struct nl_also io;              /* first: ready has this */
@@ -38,7 +40,8 @@ struct client {
 struct server {
 	struct nl_listener base;        /* first: line has this */
 	struct nl_also listener;
-	struct nl_ticker ticker;
+	struct nl_ticker ticker, looker;
+	struct nl_findings *findings;
 	struct nl_socket socket;
 	struct nl_ask *ask;
 	struct nl_intake *in;
@@ -187,6 +190,14 @@ static void tell(struct client *c, struct nl_quote line)
 	c->io.events = POLLIN | POLLOUT;
 }
 
+static void tell_all(struct nl_quote line, void *arg)
+{
+	struct server *s = arg;
+	for (struct client *c = s->clients; c; c = c->next)
+		if (c->subscribed)
+			tell(c, line);
+}
+
 static void line(struct nl_listener *base, enum nl_line what, const struct nl_fact *f, const char *text, size_t n)
 {
 	struct server *s = (struct server *)base;
@@ -194,9 +205,19 @@ static void line(struct nl_listener *base, enum nl_line what, const struct nl_fa
 	if (!f || what == NL_LINE_DUP)
 		return;
 	nl_recent_put(&s->recent, f->line);
-	for (struct client *c = s->clients; c; c = c->next)
-		if (c->subscribed)
-			tell(c, f->line);
+	nl_findings_line(s->findings, f);
+	tell_all(f->line, s);
+}
+
+/* In the middle of a file there is nothing to find: soon again. */
+static bool look(struct nl_intake *in, nl_time now, void *arg)
+{
+	struct server *s = arg;
+	if (nl_intake_is_idle(in))
+		nl_findings_look(s->findings, now);
+	else
+		s->looker.at = nl_after(now, SOON);
+	return true;
 }
 
 static bool cut_slow(struct nl_intake *in, nl_time now, void *arg)
@@ -220,6 +241,7 @@ static void serve_end(struct nl_ask *ask)
 		s->clients = c->next;
 	nl_socket_drop(ask->run, &s->socket);
 	nl_recent_free(&s->recent);
+	nl_findings_free(s->findings);
 	free(s);
 	ask->data = NULL;
 }
@@ -230,11 +252,14 @@ static int serve_begin(struct nl_ask *ask, struct nl_intake *in, struct nl_err *
 	if (!path)
 		return nl_fail(err, "serve: at which socket? (--socket FILE)");
 	struct server *s = calloc(1, sizeof *s);
-	if (!s)
-		return nl_fail(err, "out of memory");
-	if (nl_socket_make(ask->run, &s->socket, path, SOCK_STREAM, err) < 0) {
+	if (s)
+		s->findings = nl_findings_new(ask, tell_all, s);
+	if (!s || !s->findings || nl_socket_make(ask->run, &s->socket, path, SOCK_STREAM, err) < 0) {
+		int r = s && s->findings ? -1 : nl_fail(err, "out of memory");
+		if (s)
+			nl_findings_free(s->findings);
 		free(s);
-		return -1;
+		return r;
 	}
 	ask->data = s;
 	s->ask = ask, s->in = in;
@@ -243,7 +268,9 @@ static int serve_begin(struct nl_ask *ask, struct nl_intake *in, struct nl_err *
 	s->ticker = (struct nl_ticker){ .every = NL_SEC, .wake = cut_slow, .arg = s };
 	nl_intake_listen(in, &s->base);
 	nl_intake_also(in, &s->listener);
+	s->looker = (struct nl_ticker){ .every = NL_SEC, .wake = look, .arg = s };
 	nl_intake_tick(in, &s->ticker);
+	nl_intake_tick(in, &s->looker);
 	return 0;
 }
 

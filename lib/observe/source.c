@@ -149,6 +149,14 @@ bool nl_intake_is_live(const struct nl_intake *in)
 	return in->follow;
 }
 
+bool nl_intake_is_idle(const struct nl_intake *in)
+{
+	const struct nl_source *s = in->sources;
+	while (s && !nl_file_is_current(s))
+		s = s->next;
+	return !s;
+}
+
 void nl_intake_listen(struct nl_intake *in, struct nl_listener *listener)
 {
 	struct nl_listener **last = &in->listeners;

@@ -81,6 +81,7 @@ void nl_intake_listen(struct nl_intake *, struct nl_listener *);        /* behin
 /* Opens a source, which is named as on the command line: 0, -1 with err. */
 int nl_intake_add(struct nl_intake *, const char *source, struct nl_err *);
 bool nl_intake_is_live(const struct nl_intake *);       /* one of them has no end */
+bool nl_intake_is_idle(const struct nl_intake *);       /* of no file there is more to read now */
 
 /* Reads until all sources are at their end, until told to stop, or until wake
  * (which may be NULL) or a ticker says so.  0, -1 with err for what a person must know; what is wrong with one
