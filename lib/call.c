@@ -15,6 +15,13 @@
 #include <sys/utsname.h>
 #include <sys/wait.h>
 
+/* As nl-events(5) says of names. */
+static bool is_seconds(const char *key)
+{
+	size_t n = strlen(key);
+	return n > 2 && key[n - 2] == '_' && key[n - 1] == 's';
+}
+
 void nl_span_close(struct nl_run *run, struct nl_span_of of, struct nl_outcome o, bool success, nl_time dur,
                    unsigned attempts, const char *human)
 {
@@ -36,6 +43,8 @@ void nl_span_close(struct nl_run *run, struct nl_span_of of, struct nl_outcome o
 	for (const struct nl_note *note = of.note; note && note->key; note++)
 		if (note->text)
 			nl_event_str(&e, note->key, note->text, 400);
+		else if (is_seconds(note->key))
+			nl_event_secs(&e, note->key, note->n);
 		else
 			nl_event_int(&e, note->key, note->n);
 	if (human)

@@ -36,7 +36,7 @@ struct nl_span_of {
 	uint64_t gen;                   /* of the live values that hold in it (nl_head.cfg); 0: none */
 	const struct nl_note *note;     /* further attributes of its nl.request.*, ended by a NULL key; or NULL */
 };
-/* text: NULL for a number. */
+/* text: NULL for a number, nanoseconds when the key ends in _s. */
 struct nl_note { const char *key, *text; int64_t n; };
 
 struct nl_event {

@@ -119,6 +119,8 @@ struct call {
 	uint64_t rnd;
 	unsigned k;                     /* attempt, since --reset-after began anew; 0: it just did */
 	nl_time at;                     /* when the last attempt ended */
+	nl_time last;                   /* how long it took; -1: it was told of, or there was none */
+	struct nl_note note[2];
 	int report;
 	struct nl_spend *spend;         /* NULL: no budget */
 };
@@ -241,6 +243,7 @@ static struct nl_outcome attempt(struct call *c, nl_time *began, nl_time *cut, s
 		q.limit = nl_stopper_limit(&r->stop, &r->svc, nl_after(*began, r->per_attempt.ns));
 	struct nl_outcome o = nl_do(r->svc.inner, c->run, q);
 	c->at = nl_now(c->run);
+	c->last = c->at - *began;
 	*cut = 0, *limit = q.limit;
 	if (nl_limit_hit(c->run, &r->svc, o, q.limit.owner == &r->svc ? q.limit.at : NL_NEVER)) {
 		*cut = q.limit.at == c->q.limit.at ? r->total.ns : r->per_attempt.ns;
@@ -308,6 +311,8 @@ NL_COLD static void tell_exhausted(struct call *c, struct nl_outcome o, const ch
 	nl_event_str(&e, "err", name ? name : "exit_0", 24);
 	nl_event_secs(&e, "dur_s", c->at - c->story.began);
 	nl_event_secs(&e, "slept_s", c->story.slept);
+	if (c->last >= 0)
+		nl_event_secs(&e, "last_s", c->last);
 	bool spent = !strcmp(why, "budget");
 	if (spent) {
 		nl_event_str(&e, "budget", c->r->purse.name, NL_NAME_MAX);
@@ -405,6 +410,7 @@ static struct nl_outcome attempts(struct call *c, const char **why)
 		}
 		nl_story_failed(&c->story, f);
 		tell_retry(c, o, number, dur, f.delay, asked);
+		c->last = -1;
 		c->q.prev = nl_code(o.wstatus);
 		if (r->on_retry)
 			nl_hook_run(c->run, c->q, (struct nl_hook){ .cmd = r->on_retry, .attempt = number, .max = r->attempts.n,
@@ -422,7 +428,7 @@ static struct nl_outcome attempts(struct call *c, const char **why)
 static struct nl_outcome retry_call(struct nl_svc *svc, struct nl_run *run, struct nl_req q)
 {
 	struct retry live, *r = (struct retry *)svc;
-	struct call c = { .run = run, .q = q, .outside = &q, .report = -1,
+	struct call c = { .run = run, .q = q, .outside = &q, .report = -1, .last = -1,
 	                  .hold = { { .spool = NL_SPOOL_NONE }, { .spool = NL_SPOOL_NONE } } };
 	const char *why = "not_retryable";
 	char human[96], secs[32];
@@ -479,6 +485,10 @@ static struct nl_outcome retry_call(struct nl_svc *svc, struct nl_run *run, stru
 		snprintf(max, sizeof max, "/%u", r->attempts.n);
 	snprintf(human, sizeof human, "retry: succeeded at attempt %u%s after %s", c.k, max,
 	         nl_secs_text(c.at - c.story.began, secs));
+	if (success && c.story.attempts > 1) {
+		c.note[0] = (struct nl_note){ "last_s", NULL, c.last };
+		c.of.note = c.note;
+	}
 	nl_span_close(run, c.of, o, success, c.at - c.story.began, c.story.attempts, success && c.story.failed ? human : NULL);
 	for (int i = 0; i < 2; i++)
 		nl_spool_close(run, &c.hold[i].spool);

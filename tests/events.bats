@@ -88,6 +88,22 @@ debug() {
 	[ "$(ev 'select(.event=="nl.retry.exhausted") | .reason' | xargs)" = "max_attempts deadline not_retryable stdin" ]
 }
 
+@test "last_s is how long the last attempt took, absent when an nl.retry.attempt has told of it" {
+	run -0 nl-retry -b const:0.2 -j none sh -c 'flaky -q n 1 0'
+	run -1 nl-retry -n 2 -b const:0.2 -j none flaky m 1
+	run -1 nl-retry -n 1 flaky m 1
+	run -0 soon flaky n 0
+	[ "$(ev 'select(.last_s) | "\(.event) \(.attempts) \(.last_s > 0 and .last_s < .dur_s - 0.1)"' | xargs -n3)" = \
+		$'nl.request.success 2 true\nnl.retry.exhausted 2 true\nnl.retry.exhausted 1 false' ]
+	[ "$(ev 'select(.event=="nl.retry.exhausted" and .attempts==1) | .last_s <= .dur_s and .last_s > 0')" = true ]
+	[ "$(ev 'select(.event=="nl.request.success" and .attempts==1) | has("last_s")')" = false ]
+	NL_EVENTS=$PWD/wait start nl-retry -b constant:30s -j none flaky k 1
+	wait_for 5 grep -q nl.retry.attempt wait
+	kill -TERM "$pid"
+	wait "$pid" || :
+	[ "$(jq -c 'select(.event=="nl.retry.exhausted") | [.attempts, .reason, has("last_s")]' wait)" = '[1,"stopped",false]' ]
+}
+
 @test "The parts of each event stand in their order" {
 	run -1 debug soon -n 2 flaky n 1
 	run -124 debug nl-timeout 0.2 sleep 60
@@ -99,10 +115,10 @@ debug() {
 	[ "$(ev 'keys_unsorted | map(select(. != "parent_id")) | .[:13] | join(" ")' | sort -u)" = "$ENVELOPE" ]
 	[ "$(attributes nl.run.started)" = "tool ver cmd host boot cfg" ]
 	[ "$(attributes nl.run.ended)" = $'exit dur_s events\nsignal dur_s events' ]
-	[ "$(attributes nl.request.success)" = $'cmd exit dur_s\ncmd exit dur_s attempts' ]
+	[ "$(attributes nl.request.success)" = $'cmd exit dur_s\ncmd exit dur_s attempts last_s' ]
 	[ "$(attributes nl.request.failure)" = $'cmd exit err dur_s\ncmd exit err dur_s attempts\ncmd signal err dur_s attempts' ]
 	[ "$(attributes nl.retry.attempt)" = "cmd attempt max exit err dur_s delay_s"$'\n'"cmd attempt max exit err dur_s delay_s held_bytes"$'\n'"cmd attempt max exit err dur_s delay_s retry_after_s capped"$'\n'"cmd attempt max signal err dur_s delay_s" ]
-	[ "$(attributes nl.retry.exhausted)" = $'attempts max reason exit err dur_s slept_s\nattempts max reason signal err dur_s slept_s' ]
+	[ "$(attributes nl.retry.exhausted)" = $'attempts max reason exit err dur_s slept_s last_s\nattempts max reason signal err dur_s slept_s last_s' ]
 	[ "$(attributes nl.timeout.occurred)" = $'cmd limit_s dur_s reason signal grace_s killed\ncmd limit_s dur_s reason signal killed' ]
 }
 

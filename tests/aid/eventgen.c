@@ -36,7 +36,7 @@ static struct { int64_t lines, seed, policies, span, failing, level, kinds, orde
 static struct { uint64_t lines, events, dup, not_event, runs, ended, killed, sent, ok, lost, requests, failures; } truth;
 
 struct policy { char name[16]; enum kind kind; uint64_t epoch; int64_t open_until; unsigned streak, active; bool half, open; double typical_us; };
-struct run { int64_t at, begun, slept; uint64_t trace[2], id, span; uint32_t seq, sent, missing, step, attempts, attempt; int pid; struct policy *p; bool ok, slow; };
+struct run { int64_t at, begun, tried_at, slept; uint64_t trace[2], id, span; uint32_t seq, sent, missing, step, attempts, attempt; int pid; struct policy *p; bool ok, slow; };
 
 static struct policy *policies;
 static struct run *heap[MANY];
@@ -258,6 +258,8 @@ static void request(struct run *r, bool ok, const char *rejected, int64_t us)
 	seconds(",\"dur_s\":", us);
 	if (r->p->kind == RETRY)
 		count(",\"attempts\":", r->attempt);
+	if (ok && r->attempt > 1)
+		seconds(",\"last_s\":", r->at - r->tried_at);
 	emit(r);
 }
 
@@ -272,12 +274,13 @@ static bool step_retry(struct run *r)
 			count(",\"attempt\":", r->attempt);
 			text(",\"max\":3");
 			put_exit(r, NULL);
-			seconds(",\"dur_s\":", r->at - r->begun);
+			seconds(",\"dur_s\":", r->at - r->tried_at);
 			seconds(",\"delay_s\":", delay);
 			emit(r);
 		}
 		r->slept += delay;
-		r->at += delay + duration(r->p->typical_us);
+		r->tried_at = r->at + delay;
+		r->at = r->tried_at + duration(r->p->typical_us);
 		return true;
 	}
 	if (!r->ok && event(r, "nl.retry.exhausted", 17, false)) {
@@ -285,6 +288,7 @@ static bool step_retry(struct run *r)
 		put_exit(r, NULL);
 		seconds(",\"dur_s\":", r->at - r->begun);
 		seconds(",\"slept_s\":", r->slept);
+		seconds(",\"last_s\":", r->at - r->tried_at);
 		emit(r);
 	}
 	request(r, r->ok, NULL, r->at - r->begun);
@@ -448,7 +452,7 @@ static void sift_down(unsigned i)
 static void start(struct run *r, int64_t at)
 {
 	struct policy *p = &policies[rnd() % (uint64_t)cfg.policies];
-	*r = (struct run){ .at = at, .begun = at, .trace = { rnd(), rnd() }, .id = rnd(), .span = rnd(), .pid = (int)(1000 + rnd() % 4000000), .p = p };
+	*r = (struct run){ .at = at, .begun = at, .tried_at = at, .trace = { rnd(), rnd() }, .id = rnd(), .span = rnd(), .pid = (int)(1000 + rnd() % 4000000), .p = p };
 	r->ok = !happens(cfg.failing);
 	r->slow = p->kind == TIMEOUT && !r->ok && rnd() % 4 > 0;
 	r->attempts = r->ok ? happens(2 * cfg.failing) : 2;

@@ -111,7 +111,7 @@ static const struct event {
 	{ "nl.run.ended", 9, 9, NULL, ENDED, {
 		OUTCOME, K("dur_s", SECONDS), K("events", FROM_1), { "dropped", FROM_1, MAY } } },
 	{ "nl.request.success", 9, 9, NULL, REQUEST, {
-		K("cmd", TEXT), OUTCOME, K("dur_s", SECONDS), { "attempts", NUMBER, IF_RETRY }, COUNT_OF_BREAKER } },
+		K("cmd", TEXT), OUTCOME, K("dur_s", SECONDS), { "attempts", NUMBER, IF_RETRY }, { "last_s", SECONDS, MAY }, COUNT_OF_BREAKER } },
 	{ "nl.request.failure", 17, 13, NULL, REQUEST, {
 		K("cmd", TEXT), OUTCOME, K("err", ERR), K("dur_s", SECONDS), { "attempts", NUMBER, IF_RETRY }, COUNT_OF_BREAKER } },
 	{ "nl.retry.attempt", 13, 13, "retry", IN_CALL, {
@@ -119,7 +119,8 @@ static const struct event {
 		K("delay_s", SECONDS), { "retry_after_s", SECONDS, MAY }, { "capped", BOOL, WITH }, { "held_bytes", NUMBER, MAY } } },
 	{ "nl.retry.exhausted", 17, 17, "retry", IN_CALL, {
 		K("attempts", NUMBER), K("max", NUMBER), K("reason", RETRY_END), OUTCOME, K("err", ERR),
-		K("dur_s", SECONDS), K("slept_s", SECONDS), { "budget", NAME, MAY }, { "tokens", TOKENS, WITH }, { "cost", TOKENS, WITH } } },
+		K("dur_s", SECONDS), K("slept_s", SECONDS), { "last_s", SECONDS, MAY },
+		{ "budget", NAME, MAY }, { "tokens", TOKENS, WITH }, { "cost", TOKENS, WITH } } },
 	{ "nl.timeout.occurred", 13, 13, NULL, IN_CALL, {
 		K("cmd", TEXT), K("limit_s", SECONDS), K("dur_s", SECONDS), K("reason", TIMEOUT_CAUSE), K("signal", SIGNAL),
 		{ "grace_s", SECONDS, MAY }, K("killed", BOOL) } },
