@@ -112,7 +112,7 @@ judge() {
 	wait_for 5 test -S sock
 	# So that the queue of the socket is full for a while, and lines are dropped.
 	kill -STOP "$pid"
-	(wait_for 20 sh -c '[ "$(grep -c "" log)" -gt 200 ]'; kill -CONT "$pid") 3>&- 9>&- &
+	(wait_for 20 eval '(($(grep -c "" log) > 200))'; kill -CONT "$pid") 3>&- 9>&- &
 	waker=$!
 	storm_of_writers "$PWD/log@debug+$PWD/dir/@debug+fifo:$PWD/fifo@debug+unix:$PWD/sock@debug" 9>&-
 	exec 9>&-

@@ -453,6 +453,28 @@ counts() { grep -qx "ok $1" out; }
 	[ "$(value series)" -le 11 ]
 }
 
+@test "Of more policies than --max-series those with the shortest names are kept, whatever the order of lines" {
+	local name file
+
+	for name in long-name b job-17 c a long-job job-9 b job-17; do
+		log ./ev 1 "$name"
+	done
+	shuf ev >mixed
+	for file in ev mixed; do
+		run -0 nl-observe --max-series 4 list --json "$file"
+		[ "$(jq -r .policy <<<"$output" | tr '\n' ' ')" = '_overflow a b c job-9 ' ]
+		[ "$(jq -r 'select(.policy == "_overflow").requests' <<<"$output")" = 4 ]
+		stats --max-series 4 "$file"
+		has overflowed 12 series 5
+		nl-observe --max-series 4 --snapshot "snap.$file" list "$file" >/dev/null
+	done
+	diff <(grep -v -e ^mark -e ^sum snap.ev) <(grep -v -e ^mark -e ^sum snap.mixed)
+	# A snapshot has no limits of its own.
+	nl-observe --snapshot all list ev >/dev/null
+	nl-observe --snapshot all --max-series 4 list ev >/dev/null
+	diff <(grep -v -e ^mark -e ^sum snap.ev) <(grep -v -e ^mark -e ^sum all)
+}
+
 @test "--tee passes what is no event on unchanged, byte for byte, and takes events out" {
 	log ./ev 1
 	{

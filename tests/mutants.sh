@@ -87,6 +87,8 @@ table() {
 	EATS_SIGCHLD        bats embed.bats 'it gets its SIGCHLD'
 	LATE_IS_FINE        bats embed.bats 'behind its deadline has timed out'
 	LATE_BY_ARRIVAL     @/observer_test
+	FIRST_TO_COME       @/observer_test
+	OLDEST_BY_NUMBER    @/observer_test
 	MERGE_BY_MOST       @/sketch_test
 	READS_TWICE         @/observer_test
 	ZERO_IN_FRONT       @/shape_test

@@ -248,11 +248,14 @@ static int open_system(struct observation *o, struct nl_err *err)
 	long r = l->snapshot ? o->run->os->syscall(SYS_newfstatat, AT_FDCWD, (long)l->snapshot, (long)&st, 0, 0, 0) : -ENOENT;
 	if (r < 0 && r != -ENOENT)
 		return nl_fail(err, "%.150s: %s", l->snapshot, strerror((int)-r));
-	o->system = r == 0 ? nl_system_load(l->snapshot, &o->in.mark, &o->in.nmarks, err) : nl_system_new(cfg);
-	if (!o->system && MUTANT(OVERWRITES_SNAPSHOT))
-		o->system = nl_system_new(cfg);
-	if (!o->system)
-		return r == 0 ? -1 : nl_fail(err, "out of memory");
+	struct nl_system *kept = r == 0 ? nl_system_load(l->snapshot, &o->in.mark, &o->in.nmarks, err) : NULL;
+	if (r == 0 && !kept && !MUTANT(OVERWRITES_SNAPSHOT))
+		return -1;
+	o->system = nl_system_new(cfg);         // With our limits, whatever those of the snapshot's writer were.
+	r = o->system && kept ? nl_system_merge(o->system, kept) : 0;
+	nl_system_free(kept);
+	if (!o->system || r < 0)
+		return nl_fail(err, "out of memory");
 	o->in.system = o->system;
 	o->before = nl_lines_of(o->system);
 	return 0;

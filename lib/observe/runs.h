@@ -7,7 +7,8 @@
  * it sent to this place: lost = that - those read.  A run without an end was
  * killed, or goes on; its gaps are known only where it sends everything (its
  * first line, at debug, was read).  Of the last NL_RUNS_MAX runs all is known;
- * what leaves is summed up.
+ * what leaves is summed up.  The last are those that began last, if lines are read
+ * about in order of time; of several tables, those of all of them.
  */
 #ifndef NL_RUNS_H
 #define NL_RUNS_H
@@ -24,7 +25,7 @@ void nl_runs_free(struct nl_runs *);
 void nl_runs_ahead(const struct nl_runs *, uint64_t run);
 /* Notes the line.  False: it was read before, and counts nothing. */
 bool nl_runs_take(struct nl_runs *, const struct nl_fact *);
-/* Adds what b has read.  0, -1: no memory. */
+/* Adds what b has read.  0, -1: no memory, and nothing was added. */
 int nl_runs_merge(struct nl_runs *, const struct nl_runs *b);
 
 struct nl_runs_sum {
@@ -43,7 +44,7 @@ bool nl_runs_one(const struct nl_runs *, uint64_t run, struct nl_runs_sum *);
 typedef void nl_run_told(uint64_t run, const char *what, int64_t first_us, int64_t last_us, int64_t lost, void *arg);
 int nl_runs_each_trouble(const struct nl_runs *r, nl_run_told *told, void *arg);     /* 0, -1: no memory */
 
-/* One run as it is in a snapshot; ascending by run. */
+/* One run as it is in a snapshot; by first time, so that the oldest leave first again. */
 struct nl_run_range { uint32_t from, to; };             /* seqs [from, to) that were read */
 struct nl_run_facts {
 	uint64_t run;

@@ -111,24 +111,27 @@ static unsigned ranges_of(const struct nl_runs *r, const struct run *run, struct
 	return n;
 }
 
+static int tell(const struct nl_runs *r, const struct run *run, nl_run_facts_told *told, void *arg)
+{
+	struct nl_run_range range[NL_RUN_RANGES + NL_RUN_BITS];
+	const char *what = run->what ? r->name[run->what - 1].s : "";
+	struct nl_run_facts f = {
+		.run = run->id, .first_us = run->first_us, .last_us = last_of(run), .events = run->events,
+		.dropped = nl_run_beside(r, run)->dropped, .started = run->started,
+		.what = { what, (unsigned)strlen(what) }, .range = range, .ranges = ranges_of(r, run, range),
+	};
+	for (unsigned k = 0; k < f.ranges; k++)
+		f.closed += range[k].to - range[k].from;
+	f.closed -= (uint32_t)lines_of(r, run);
+	return told(&f, arg);
+}
+
 int nl_runs_each(const struct nl_runs *r, nl_run_facts_told *told, void *arg)
 {
-	const struct run **all = sorted(r, by_id);
-	struct nl_run_range range[NL_RUN_RANGES + NL_RUN_BITS];
+	const struct run **all = sorted(r, by_time);
 	int result = all ? 0 : -1;
-	for (uint32_t i = 0; i < r->n && result == 0; i++) {
-		const struct run *run = all[i];
-		const char *what = run->what ? r->name[run->what - 1].s : "";
-		struct nl_run_facts f = {
-			.run = run->id, .first_us = run->first_us, .last_us = last_of(run), .events = run->events,
-			.dropped = nl_run_beside(r, run)->dropped, .started = run->started,
-			.what = { what, (unsigned)strlen(what) }, .range = range, .ranges = ranges_of(r, run, range),
-		};
-		for (unsigned k = 0; k < f.ranges; k++)
-			f.closed += range[k].to - range[k].from;
-		f.closed -= (uint32_t)lines_of(r, run);
-		result = told(&f, arg);
-	}
+	for (uint32_t i = 0; i < r->n && result == 0; i++)
+		result = tell(r, all[i], told, arg);
 	free(all);
 	return result;
 }
@@ -136,6 +139,19 @@ int nl_runs_each(const struct nl_runs *r, nl_run_facts_told *told, void *arg)
 static int add_to(const struct nl_run_facts *f, void *arg)
 {
 	return nl_runs_add(arg, f);
+}
+
+/* Runs of both into a third, by time. */
+static int merge_into(struct nl_runs *all, const struct nl_runs *a, const struct nl_runs *b)
+{
+	int (*order)(const void *, const void *) = MUTANT(OLDEST_BY_NUMBER) ? by_id : by_time;
+	const struct run **x = sorted(a, order), **y = sorted(b, order);
+	int result = x && y ? 0 : -1;
+	for (uint32_t i = 0, k = 0; result == 0 && (i < a->n || k < b->n);)
+		result = k == b->n || (i < a->n && order(&x[i], &y[k]) <= 0) ? tell(a, x[i++], add_to, all) : tell(b, y[k++], add_to, all);
+	free(x);
+	free(y);
+	return result;
 }
 
 const struct nl_runs_sum *nl_runs_gone(const struct nl_runs *r)
@@ -152,8 +168,15 @@ void nl_runs_add_gone(struct nl_runs *r, const struct nl_runs_sum *b)
 
 int nl_runs_merge(struct nl_runs *r, const struct nl_runs *b)
 {
-	nl_runs_add_gone(r, &b->gone);
-	return nl_runs_each(b, add_to, r);
+	struct nl_runs *all = nl_runs_new(), was;
+	int result = all ? merge_into(all, r, b) : -1;
+	if (result == 0) {
+		nl_runs_add_gone(all, &r->gone);
+		nl_runs_add_gone(all, &b->gone);
+		was = *r, *r = *all, *all = was;
+	}
+	nl_runs_free(all);
+	return result;
 }
 
 struct nl_runs_sum nl_runs_sum(const struct nl_runs *r)

@@ -31,7 +31,7 @@ const struct nl_series_field nl_series_fields[] = {
 	FIELD(stale, NL_SUM), FIELD(degraded, NL_SUM), FIELD(dur.n, NL_SUM), FIELD(dur.us, NL_SUM), FIELD(dur.most_us, NL_MOST),
 	FIELD(slept.n, NL_SUM), FIELD(slept.us, NL_SUM), FIELD(slept.most_us, NL_MOST), FIELD(waited.n, NL_SUM), FIELD(waited.us, NL_SUM),
 	FIELD(waited.most_us, NL_MOST), FIELD(held.n, NL_SUM), FIELD(held.us, NL_SUM), FIELD(held.most_us, NL_MOST),
-	FIELD(least_us, NL_LEAST), FIELD(first_us, NL_LEAST), FIELD(last_us, NL_MOST), FIELD(last_success_us, NL_MOST),
+	FIELD(events, NL_SUM), FIELD(least_us, NL_LEAST), FIELD(first_us, NL_LEAST), FIELD(last_us, NL_MOST), FIELD(last_success_us, NL_MOST),
 	FIELD(last_failure_us, NL_MOST), FIELD(failed_us, NL_SUM), FIELD(opens, NL_SUM), FIELD(closes, NL_SUM),
 	FIELD(half_opens, NL_SUM), FIELD(all_moves, NL_SUM), FIELD(peak, NL_MOST),
 	{ 0 }
@@ -289,6 +289,7 @@ void nl_series_ahead(const struct series *s, const struct nl_fact *f)
 int nl_series_take(struct series *s, const struct nl_fact *f, enum nl_when when)
 {
 	struct nl_series *p = &s->pub;
+	p->events++;
 	earlier(&p->first_us, f->time_us);
 	later(&p->last_us, f->time_us);
 	switch (f->told) {

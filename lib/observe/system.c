@@ -2,9 +2,7 @@
 /*
  * system.c - all series, and which one an event belongs to.
  *
- * Nothing on the way of an event allocates, but for what is new.  With as many
- * names as the limit allows or less, the order of events does not matter; of
- * more, those that came first have a series.
+ * Nothing on the way of an event allocates, but for what is new.
  */
 #include "observe/systemin.h"
 
@@ -72,7 +70,7 @@ static void sort_in(struct nl_system *s, struct series *new)
 	s->sorted[i] = new;
 }
 
-static struct series *open_overflow(struct nl_system *s)
+struct series *nl_system_open_overflow(struct nl_system *s)
 {
 	if (!s->overflow) {
 		struct series *new = nl_series_new((struct nl_quote){ OVERFLOW_KIND, strlen(OVERFLOW_KIND) }, (struct nl_quote){ OVERFLOW, strlen(OVERFLOW) });
@@ -102,8 +100,7 @@ static bool text_is(struct nl_quote t, const char *s)
 	return strlen(s) == t.n && memcmp(s, t.s, t.n) == 0;
 }
 
-/* The slot of a series, or the empty one where it would be. */
-static uint64_t *slot_of(const struct nl_system *s, struct nl_quote kind, struct nl_quote policy, uint64_t *hash)
+uint64_t *nl_system_slot(const struct nl_system *s, struct nl_quote kind, struct nl_quote policy, uint64_t *hash)
 {
 	*hash = nl_text_hash(policy.s, policy.n, nl_text_hash(kind.s, kind.n, s->key)) << 16;
 	unsigned at = (unsigned)(*hash >> 32) & (s->slots - 1);
@@ -115,16 +112,17 @@ static uint64_t *slot_of(const struct nl_system *s, struct nl_quote kind, struct
 
 struct series *nl_system_open_series(struct nl_system *s, struct nl_quote kind, struct nl_quote policy)
 {
-	uint64_t hash, *slot = slot_of(s, kind = cut(kind), policy = cut(policy), &hash);
+	uint64_t hash, *slot = nl_system_slot(s, kind = cut(kind), policy = cut(policy), &hash);
 	if (*slot)
 		return s->series[(*slot & 0xffff) - 1];
-	if (s->n == s->cfg.series || (text_is(kind, OVERFLOW_KIND) && text_is(policy, OVERFLOW)))
-		return open_overflow(s);
+	if ((text_is(kind, OVERFLOW_KIND) && text_is(policy, OVERFLOW)) || !nl_system_has_room(s, kind, policy))
+		return nl_system_open_overflow(s);
 	struct series *new = nl_series_new(kind, policy);
 	if (!new)
 		return NULL;
 	sort_in(s, new);
 	s->series[s->n++] = new;
+	slot = nl_system_slot(s, kind, policy, &hash);  // It may be elsewhere now.
 	*slot = hash | s->n;
 	return new;
 }
@@ -168,7 +166,7 @@ void nl_system_ahead(const struct nl_system *s, const struct nl_fact *f)
 	nl_runs_ahead(s->runs, f->run);
 	if (f->dur_us < 0 || f->told == NL_TOLD_RUN_ENDED)
 		return;
-	slot = slot_of(s, cut(f->kind), cut(f->policy), &hash);
+	slot = nl_system_slot(s, cut(f->kind), cut(f->policy), &hash);
 	if (*slot)
 		nl_series_ahead(s->series[(*slot & 0xffff) - 1], f);
 }
@@ -192,31 +190,17 @@ enum nl_line nl_system_take(struct nl_system *s, const struct nl_fact *f, int64_
 	return line;
 }
 
-static int by_first(const void *a, const void *b)
-{
-	const struct series *x = *(const struct series *const *)a, *y = *(const struct series *const *)b;
-	return x->pub.first_us != y->pub.first_us ? (x->pub.first_us < y->pub.first_us ? -1 : 1) : by_name(x, y);
-}
-
-static uint64_t events_of(const struct series *s)
-{
-	const struct nl_series *p = &s->pub;
-	return p->all.requests + p->rejected + p->timeouts + p->exhausted + p->retried + p->hedged + p->won + p->lost + p->fell_back
-	       + p->stale + p->degraded + p->all_moves + p->waited.n + p->held.n;
-}
-
 static int merge_series(struct nl_system *a, const struct series *b)
 {
 	struct series *s = nl_system_open_series(a, (struct nl_quote){ b->pub.kind_text, b->nkind }, (struct nl_quote){ b->pub.policy, b->npolicy });
 	if (s && s == a->overflow && strcmp(b->pub.policy, OVERFLOW) != 0)
-		a->overflowed += events_of(b);
+		a->overflowed += b->pub.events;
 	return s ? nl_series_merge(s, b) : -1;
 }
 
 int nl_system_merge(struct nl_system *a, const struct nl_system *b)
 {
-	struct series **order = malloc((b->n + 1) * sizeof(struct series *));
-	int r = order ? 0 : -1;
+	int r = 0;
 	if (a->latest_us < b->latest_us)
 		a->latest_us = b->latest_us;
 	for (unsigned i = 0; i < NL_LINES; i++)
@@ -226,15 +210,10 @@ int nl_system_merge(struct nl_system *a, const struct nl_system *b)
 	a->overflowed += b->overflowed;
 	a->calls.requests += b->calls.requests, a->calls.failures += b->calls.failures;
 	a->calls.rejected += b->calls.rejected, a->calls.timeouts += b->calls.timeouts;
-	if (r == 0 && b->n > 0) {
-		memcpy(order, b->series, b->n * sizeof(struct series *));
-		qsort(order, b->n, sizeof(struct series *), by_first);
-	}
 	for (unsigned i = 0; r == 0 && i < b->n; i++)
-		r = merge_series(a, order[i]);
+		r = merge_series(a, b->series[i]);
 	if (r == 0 && b->overflow)
-		r = open_overflow(a) ? nl_series_merge(a->overflow, b->overflow) : -1;
-	free(order);
+		r = nl_system_open_overflow(a) ? nl_series_merge(a->overflow, b->overflow) : -1;
 	if (r < 0 || nl_runs_merge(a->runs, b->runs) < 0 || b->starved)
 		a->starved = true;
 	return r;

@@ -10,8 +10,9 @@
  * Time is that of the events.  A window of W seconds at `now` is the second of
  * now and the W - 1 before it.
  *
- * Memory is bounded: NL_SERIES_MAX series, what comes after them is in one named
- * "_overflow"; a series is 200 bytes until it has 256 requests.
+ * Memory is bounded: NL_SERIES_MAX series, and others are in one named "_overflow";
+ * which ones they are is a function of the set of names.  A series is 200 bytes until
+ * it has 256 requests.  Of runs only the last are known one by one (runs.h).
  */
 #ifndef NL_SYSTEM_H
 #define NL_SYSTEM_H
@@ -69,6 +70,7 @@ struct nl_series {
 	unsigned nerrs;
 	uint64_t classic[NL_BUCKETS_CLASSIC + 1];       /* durations above the bound before and up to this one; last: above all */
 	uint64_t classic_failed[NL_BUCKETS_CLASSIC + 1];
+	uint64_t events;
 	int64_t first_us, last_us, last_success_us, last_failure_us;
 	char last_err[24], last_cmd[32];        /* of the last failure */
 	/* breakers */

@@ -20,10 +20,18 @@ struct nl_system {
 	struct series **series;         /* in the order in which they came */
 	struct series **sorted;         /* by kind and name, overflow included */
 	struct series *overflow;
+	struct series *last;            /* of those with a series the last in overflow.c's order; NULL: not known */
 	bool starved;
 };
 
 /* The series of that kind and name: made when it is new; the overflow when there are too many; NULL: no memory. */
 struct series *nl_system_open_series(struct nl_system *, struct nl_quote kind, struct nl_quote policy);
+
+/* The slot of a series, or the empty one where it would be. */
+uint64_t *nl_system_slot(const struct nl_system *, struct nl_quote kind, struct nl_quote policy, uint64_t *hash);
+struct series *nl_system_open_overflow(struct nl_system *);
+
+/* overflow.c: may a new name have a series?  Another may lose its own for it. */
+bool nl_system_has_room(struct nl_system *, struct nl_quote kind, struct nl_quote policy);
 
 #endif
