@@ -76,6 +76,16 @@ static void put(struct client *c, const char *text, size_t n)
 	nl_out_bytes(&c->out, text, n);
 }
 
+/* What it has lost, once there is room again: in the place of what is missing. */
+static void tell_loss(struct client *c)
+{
+	char text[48];
+	if (c->lost && c->out.n < BEHIND / 2) {
+		put(c, text, (size_t)snprintf(text, sizeof text, "{\"lost\":%llu}\n", (unsigned long long)c->lost));
+		c->lost = 0;
+	}
+}
+
 /* False: it is gone. */
 static bool flush(struct client *c)
 {
@@ -92,6 +102,7 @@ static bool flush(struct client *c)
 	}
 	if (c->out.lost)
 		return false;                   // There was no memory: what follows would not be whole.
+	tell_loss(c);
 	if (c->out.n == 0)
 		nl_out_free(&c->out);
 	c->io.events = (short)(c->out.n ? POLLIN | POLLOUT : POLLIN);
@@ -176,17 +187,12 @@ static void listener_ready(struct nl_also *also, short revents)
 
 static void tell(struct client *c, struct nl_quote line)
 {
-	char text[48] = "";
-	if (c->lost)
-		snprintf(text, sizeof text, "{\"lost\":%llu}\n", (unsigned long long)c->lost);
-	if (c->out.n + line.n > BEHIND) {
+	if (c->lost || c->out.n + line.n >= BEHIND) {
 		c->lost++;
 		return;
 	}
-	put(c, text, strlen(text));
 	put(c, line.s, line.n);
 	put(c, "\n", 1);
-	c->lost = 0;
 	c->io.events = POLLIN | POLLOUT;
 }
 
