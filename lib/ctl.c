@@ -35,6 +35,7 @@ static const struct nl_opt options[] = {
 	NL_OPT(0, "shape", struct nl_ctl_line, shape, NULL, "reset: forget the window or profile too", NULL),
 	NL_OPT(0, "force", struct nl_ctl_line, force, NULL, "close: keep it closed, whatever happens", NULL),
 	NL_OPT(0, "names", struct nl_ctl_line, names, NULL, "list: names alone", NULL),
+	NL_ASKED_OPTS(struct nl_ctl_line, observe, "observe: "),
 	{ 0 }
 };
 

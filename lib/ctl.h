@@ -6,6 +6,7 @@
 #define NL_CTL_H
 
 #include "control.h"
+#include "observe/asked.h"
 #include "opt.h"
 #include "render.h"
 
@@ -13,6 +14,7 @@ struct nl_ctl_line {
 	struct nl_svc svc;
 	bool json, force, shape, names;
 	struct nl_seed if_gen;
+	struct nl_asked observe;
 	enum nl_opt_result about;       /* --help and the like behind the command */
 	char **operand;                 /* the command's name and what follows, options taken out */
 	unsigned operands;

@@ -5,6 +5,8 @@
  */
 #include "ctl.h"
 
+#include "layer.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -83,22 +85,28 @@ static bool takes(const struct nl_command *cmd, const char *name)
 	return a->name;
 }
 
-/* Options as arguments: each command says in its table which it takes. */
+/* Options as arguments of the same names: each command says in its table which it takes. */
 static int put_options(struct nl_out *o, const struct nl_ctl_line *c, const struct nl_command *cmd, struct nl_err *err)
 {
-	const struct { const char *option, *name; bool given; } flags[] = {
-		{ "--force", "force", c->force }, { "--shape", "shape", c->shape }, { "--names", "names", c->names },
-		{ "--if-gen", "if_gen", c->if_gen.given },
-	};
-	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
-		if (!flags[i].given)
-			continue;
-		if (!cmd || !takes(cmd, flags[i].name))
-			return nl_fail(err, "%s: no option of %.40s", flags[i].option, c->operand[0]);
-		if (i < 3)
-			nl_out_bool(o, flags[i].name, true);
-		else
-			nl_out_uint(o, flags[i].name, c->if_gen.n);
+	for (const struct nl_opt *opt = nl_ctl.opts; opt->name; opt++) {
+		const char *name = strcmp(opt->name, "if-gen") ? opt->name : "if_gen";
+		const void *field = (const char *)c + opt->offset;
+		char value[64];
+		if (!strcmp(name, "json") || !nl_opt_given(&c->svc, opt))
+			continue;               // How the answer is printed is no argument.
+		if (!cmd || !takes(cmd, name))
+			return nl_fail(err, "--%s: no option of %.40s", opt->name, c->operand[0]);
+		if (opt->type == NL_FLAG) {
+			nl_out_bool(o, name, true);
+		} else if (opt->type == NL_SEED) {
+			nl_out_uint(o, name, ((const struct nl_seed *)field)->n);
+		} else if (opt->type == NL_STR) {
+			if (put_text(o, name, *(const char *const *)field, err) < 0)
+				return -1;
+		} else {
+			nl_opt_value(&c->svc, opt, value, sizeof value);
+			nl_out_str(o, name, value);
+		}
 	}
 	return 0;
 }

@@ -12,7 +12,7 @@
 /* The first word is the query. */
 static int put_request(struct nl_ctx *c, struct nl_out *o, int words)
 {
-	char cmd[40], window[32], by[32];
+	char cmd[40];
 	unsigned k = (unsigned)words + 1;
 	if (c->tok[words].size == 0 || nl_json_string(c->text, &c->tok[k], cmd, sizeof cmd) < 0 || !strcmp(cmd, "subscribe"))
 		return nl_refuse(c, NL_INVALID_ARGS, "words", "observe: which query? (nl-observe --help has them)");
@@ -27,10 +27,9 @@ static int put_request(struct nl_ctx *c, struct nl_out *o, int words)
 		nl_out_raw(o, NULL, c->text + c->tok[k].start - 1, c->tok[k].end - c->tok[k].start + 2);
 	}
 	nl_out_end(o, ']');
-	if (nl_arg_str(c, "window", window, sizeof window))
-		nl_out_str(o, "window", window);
-	if (nl_arg_str(c, "by", by, sizeof by))
-		nl_out_str(o, "by", by);
+	for (const struct nl_arg *a = nl_cmd_observe.args; a->name; a++)
+		if (a->type == NL_JSON_STRING && (words = nl_json_get(c->text, c->tok, c->args, a->name)) >= 0)
+			nl_out_raw(o, a->name, c->text + c->tok[words].start - 1, c->tok[words].end - c->tok[words].start + 2);
 	nl_out_bool(o, "text", nl_arg_is(c, "text") || !((const struct nl_ctl_line *)c->svc)->json);
 	nl_out_put(o, "}}");
 	return 0;
@@ -85,7 +84,8 @@ static void observe_call(struct nl_ctx *c)
 }
 
 static const struct nl_arg args[] = {
-	{ "words", NL_JSON_ARRAY, true }, { "window", NL_JSON_STRING, false }, { "by", NL_JSON_STRING, false }, { "text", NL_JSON_TRUE, false },
+	{ "words", NL_JSON_ARRAY, true }, { "window", NL_JSON_STRING, false }, { "by", NL_JSON_STRING, false },
+	{ "from", NL_JSON_STRING, false }, { "to", NL_JSON_STRING, false }, { "text", NL_JSON_TRUE, false },
 	{ .name = NULL },
 };
 const struct nl_command nl_cmd_observe = {

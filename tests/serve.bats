@@ -27,24 +27,144 @@ ask() { printf '%s\n' "$@" | timeout 10 talk sock; }
 
 counted() { [ "$(nl-observe --socket sock --json summary | jq .events)" = "$1" ]; }
 
-@test "A server prints for each query what reading the files would print" {
-	gen -n 1000 -p 6 -t 300 -e 250000 >ev
-	serve ev
-	wait_for 5 counted "$(wc -l <ev)"
-	local s query words to=2025-11-29T13:02
-	for query in "summary --json --to $to" 'rate api-000 --json' 'pct api-001 50,99' 'state api-002' 'circuit api-002 --json' blame 'blame --by stack' \
-		"diff $to" "asof $to list" 'rate none'; do
-		s=0
-		read -ra words <<<"$query"
-		nl-observe "${words[@]}" ev >want 2>&1 || s=$?
-		run "-$s" nl-observe --socket sock "${words[@]}"
-		diff want - <<<"$output"
+# asked WORD...: the query prints the same, with the same status, of ./ev and of the server.
+asked() {
+	local s=0 t=0
+
+	nl-observe "$@" ev >want 2>want.err || s=$?
+	nl-observe --socket sock "$@" >got 2>got.err || t=$?
+	[[ $s == "$t" && $(<want) == "$(<got)" && $(<want.err) == "$(<got.err)" ]] || {
+		echo "$*: $s of files, $t of the server"
+		diff want got
+		diff want.err got.err
+		return 1
+	}
+	echo "$1" >>tried
+}
+
+# Logs with all kinds of events: a year ago, and what real tools do now.
+both_logs() {
+	gen -n 1000 -p 6 -t 300 -e 250000
+	for i in 0 0 1 1 1 0 1; do
+		NL_EVENTS=fd:5@debug nl-breaker -f 2 -o 1h b sh -c "exit $i" 5>&1 >/dev/null 2>&1 || :
 	done
-	run -2 nl-observe --socket sock check 'warn rate(api-001) < 0; rate(api-001) < 0'
-	nl-observe --socket sock --md >got
-	nl-observe --md ev | diff - got
-	nl-observe --socket sock list >got
-	nl-observe list ev | diff - got
+	NL_EVENTS=fd:5@debug nl-retry -n3 -b const:1ms -j none --name r flaky -q n 1 0 5>&1 >/dev/null 2>&1
+	echo 'no event'
+	echo '{"nl":1,"time":'
+}
+
+# ask_all [--json]: each query about single policies and about all of them.
+ask_all() {
+	local to=2025-11-29T13:02 b=breaker/b span
+
+	both_logs >ev
+	serve ev
+	wait_for 5 counted "$(grep -c '^{"nl":1.*}$' ev)"
+	[ "$(nl-observe state b ev)" = open ]
+	span=$(jq -Rr 'fromjson? | select(.event == "nl.request.failure" and .policy == "b").span_id' ev | head -n1)
+	asked summary "$@" --to $to
+	asked list "$@" --to $to
+	asked rate api-000 "$@"
+	asked rate api-000 "$@" --window 90s --to $to
+	asked rate none "$@"
+	asked pct api-001 50,99 "$@"
+	asked pct api-001 50,99 "$@" --window 2m --to $to
+	asked state api-002 "$@"
+	asked circuit $b "$@"
+	asked circuit api-000 "$@"
+	asked check 'warn rate(api-001) < 0; rate(api-001) < 0' "$@"
+	asked check "rate(api-001,1m) < 1; state(none) == open" "$@" --to $to
+	asked asof $to list "$@"
+	asked diff $to "$@"
+	asked diff $to "$@" --from 2025-11-29T13:01
+	asked blame "$@"
+	asked blame --by stack "$@"
+	asked blame --window 1m "$@" --to $to
+	asked explain $b "$@"
+	asked explain r "$@"
+	asked explain "$span" "$@"
+	asked verify "$@"
+	asked verify $b "$@"
+	asked replay --set $b.failures=9 "$@"
+	asked replay --set $b.failures=9 --set retry/r.attempts=1 --assert 'opens < 1; attempts > 9' "$@"
+	asked replay --set $b.failures=9 --set breaker/none.failures=9 "$@"
+	asked top --once "$@" --to $to --sort p99 --filter a
+}
+
+@test "A server prints for each query what reading the files would print" {
+	ask_all
+	local q
+	echo export >>tried
+	for q in $(nl-observe --complete | grep -v -e ^- | cut -f1); do
+		[[ $q == serve ]] || grep -qx "$q" tried
+	done
+}
+
+@test "A server prints for each query with --json what reading the files would print" {
+	ask_all --json
+}
+
+@test "A server prints exports, and what is wrong with a question, in the same words" {
+	local as to=2025-11-29T13:02
+	both_logs >ev
+	serve ev
+	wait_for 5 counted "$(grep -c '^{"nl":1.*}$' ev)"
+	asked summary
+	asked list
+	asked summary --md
+	asked summary --md --to $to
+	asked export
+	for as in otlp cloudevents ecs; do
+		asked export --as $as
+		asked export --as $as --from $to
+	done
+	asked pct api-001 101
+	asked check 'rat(x) < 1'
+	asked replay
+	asked replay --set breaker/b.failure=9
+	asked explain none
+	asked verify none
+}
+
+@test "Options that are no part of the question are refused" {
+	: >ev
+	serve ev
+	for o in --tee --follow --stats --lateness=1s --snapshot=x --max-series=2 --scrape=unix:x; do
+		run -125 nl-observe --socket sock "$o" list
+		[[ $output == "nl-observe: --socket: a server answers once, from what it reads: not with ${o%=*}" ]]
+	done
+	run -125 nl-observe --socket sock top
+	[ "$output" = 'nl-observe: --socket: a server answers once: top only with --once' ]
+	run -125 nl-observe --socket sock diff ./ev
+	[ "$output" = "nl-observe: diff: './ev': no time; a server reads no files for others" ]
+	nl-observe --socket sock --out answer summary
+	[ "$(cat answer)" = 'no events' ]
+}
+
+@test "What needs events that the server has no more is refused, and answered from then on" {
+	gen -n 80000 -p 2 -t 3000 >ev
+	serve ev
+	wait_for 10 counted "$(wc -l <ev)"
+	asked list
+	run -125 nl-observe --socket sock blame
+	[[ $output == 'nl-observe: blame: earlier events are not here any more: ask --from 20'*'Z or later' ]]
+	from=${output##*--from } from=${from% or later}
+	asked blame --from "$from"
+	run -125 nl-observe --socket sock asof now summary
+	[[ $output == 'nl-observe: summary: earlier events '* ]]
+}
+
+@test "Events that a snapshot has counted are not there to be asked again" {
+	gen -n 300 -p 2 -t 100 >ev
+	nl-observe --snapshot snap list ev >/dev/null
+	serve --snapshot snap ev
+	gen -n 100 -p 2 -t 10 -s 7 | sed 's/"time":"2025/"time":"2026/' >>ev
+	wait_for 5 counted "$(wc -l <ev)"
+	nl-observe list ev >want
+	nl-observe --socket sock list | diff want -
+	run -125 nl-observe --socket sock blame
+	[[ $output == 'nl-observe: blame: earlier events are not here any more'* ]]
+	asked blame --from 2026-01-01
 }
 
 @test "A request is a JSON object a line, and so is its result" {
@@ -198,6 +318,14 @@ found() {
 	[ "$(nl-ctl observe rate api-000)" = "$(nl-observe rate api-000 ev)" ]
 	nl-ctl observe list | diff <(nl-observe list ev) -
 	nl-ctl --json observe list | jq -e '.value.lines | length == 2'
+	local to=2025-11-29T13:01
+	nl-ctl observe rate api-000 --window 30s --to $to | diff <(nl-observe rate api-000 --window 30s --to $to ev) -
+	nl-ctl observe --by stack blame --from $to | diff <(nl-observe blame --by stack --from $to ev) -
+	nl-ctl --json observe rate api-000 --to $to | jq -c '.value.lines[]' | diff <(nl-observe rate api-000 --json --to $to ev | jq -c .) -
+	run -125 nl-ctl observe rate api-000 --window 1h
+	[ "$output" = 'nl-ctl: observe: rate: window: from 1s to 15m' ]
+	run -125 nl-ctl list --window 1m
+	[ "$output" = 'nl-ctl: --window: no option of list' ]
 	run -2 nl-ctl observe check 'events == 1'
 	run -1 nl-ctl observe rate none
 	[[ $output == 'nl-ctl: observe: none: no such policy'* ]]

@@ -9,9 +9,30 @@
 
 enum { TOKENS_MAX = 1 << 21 };
 
+/* An option as an argument: a list, true, or text. */
+static void put_option(struct nl_out *o, const struct nl_observe_opts *l, const struct nl_opt *opt)
+{
+	const void *field = (const char *)l + opt->offset;
+	const struct nl_list *list = field;
+	char value[64];
+	if (opt->type == NL_LIST) {
+		nl_out_begin(o, opt->name, '[');
+		for (unsigned i = 0; i < list->n; i++)
+			nl_out_str(o, NULL, list->text[i]);
+		nl_out_end(o, ']');
+	} else if (opt->type == NL_FLAG) {
+		nl_out_bool(o, opt->name, true);
+	} else if (opt->type == NL_STR) {
+		nl_out_str(o, opt->name, *(const char *const *)field);
+	} else {
+		nl_opt_value(&l->svc, opt, value, sizeof value);
+		nl_out_str(o, opt->name, value);
+	}
+}
+
 static void put_request(struct nl_out *o, const struct nl_observe_opts *l)
 {
-	char window[40];
+	const struct nl_opt *opt = NULL;
 	nl_out_begin(o, NULL, '{');
 	nl_out_str(o, "id", "1");
 	nl_out_str(o, "cmd", l->query->name);
@@ -20,18 +41,29 @@ static void put_request(struct nl_out *o, const struct nl_observe_opts *l)
 	for (unsigned i = 0; i < l->words; i++)
 		nl_out_str(o, NULL, l->word[i]);
 	nl_out_end(o, ']');
-	if (l->window.given) {
-		snprintf(window, sizeof window, "%lld.%06llds", (long long)(l->window.ns / NL_SEC), (long long)(l->window.ns % NL_SEC / NL_US));
-		nl_out_str(o, "window", window);
-	}
-	const struct { const char *key, *value; } texts[] = { { "by", l->by }, { "from", l->from }, { "to", l->to } };
-	for (unsigned i = 0; i < 3; i++)
-		if (texts[i].value)
-			nl_out_str(o, texts[i].key, texts[i].value);
+	while ((opt = nl_opt_next(&nl_observe, opt)))
+		if (nl_is_asked(opt) && nl_opt_given(&l->svc, opt))
+			put_option(o, l, opt);
 	nl_out_bool(o, "text", !l->json);
-	if (l->md)
-		nl_out_bool(o, "md", true);
 	nl_out_put(o, "}}");
+}
+
+/* What is the server's business, or has no end. */
+static int refuse_others(const struct nl_observe_opts *l, struct nl_err *err)
+{
+	static const char *const ours[] = { "socket", "json", "once", "out" };
+	if (l->sources)
+		return nl_fail(err, "--socket: the server has its sources; none is read here (%.80s)", l->word[l->words]);
+	for (const struct nl_opt *opt = NULL; (opt = nl_opt_next(&nl_observe, opt)); ) {
+		bool fine = opt->type == NL_ACTION || nl_is_asked(opt) || !nl_opt_given(&l->svc, opt);
+		for (unsigned i = 0; i < sizeof ours / sizeof *ours; i++)
+			fine |= !strcmp(opt->name, ours[i]);
+		if (!fine)
+			return nl_fail(err, "--socket: a server answers once, from what it reads: not with --%s", opt->name);
+	}
+	if (l->query->live && !l->once)
+		return nl_fail(err, "--socket: a server answers once: %s only with --once", l->query->name);
+	return 0;
 }
 
 /* Tokens of a whole result; NULL: it is none. */
@@ -71,6 +103,9 @@ static int take_value(const struct nl_out *reply, const struct nl_json_tok *tok,
 	int lines = is ? nl_json_get(reply->buf, tok, value, "lines") : -1;
 	if (s < 0 || !nl_json_integer(reply->buf, &tok[s], &status) || (t < 0 && lines < 0))
 		return nl_fail(err, "the server's answer is none");
+	int m = nl_json_get(reply->buf, tok, value, "message");
+	if (m >= 0)
+		nl_json_string(reply->buf, &tok[m], err->msg, sizeof err->msg);
 	if (t >= 0)
 		return nl_serve_text(out, reply->buf, &tok[t]) ? (int)status : nl_fail(err, "the server's answer is none");
 	for (unsigned k = (unsigned)lines + 1; k < tok[lines].next; k = tok[k].next) {
@@ -84,10 +119,8 @@ int nl_observe_ask(const struct nl_observe_opts *l, struct nl_run *run, struct n
 {
 	struct nl_out request, reply;
 	struct nl_json_tok *tok = NULL;
-	if (l->sources)
-		return nl_fail(err, "--socket: the server has its sources; none is read here (%.80s)", l->word[l->words]);
-	if (l->follow || l->stats || l->snapshot || (l->query->live && !l->once))
-		return nl_fail(err, "--socket: answers once: not with --follow, --stats, --snapshot or top without --once");
+	if (refuse_others(l, err) < 0)
+		return -1;
 	nl_out_init(&request, NL_REQUEST_MAX);
 	nl_out_init(&reply, NL_RESULT_MAX);
 	put_request(&request, l);

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #define BATCH (64 << 10)
+#define ANSWER_MAX (12 << 20)           /* to a socket: all of it at once */
 #define FLUSH_EACH (100 * NL_MS)        /* while following */
 
 static nl_export_line *const lines[] = { NULL, nl_otlp_line, nl_cloudevents_line, nl_ecs_line };     /* as the words of --as */
@@ -51,7 +52,7 @@ static void export_line(struct nl_listener *l, enum nl_line is, const struct nl_
 		return;
 	e->put(&e->out, f);
 	nl_out_bytes(&e->out, "\n", 1);
-	if (e->out.n > BATCH)
+	if (e->in->q && e->out.n > BATCH)
 		flush(e);
 }
 
@@ -64,7 +65,7 @@ static bool export_tick(struct nl_intake *in, nl_time now, void *arg)
 
 static int export_begin(struct nl_ask *ask, struct nl_intake *in, struct nl_err *err)
 {
-	nl_export_line *put = ask->opts ? lines[ask->opts->as.index] : NULL;
+	nl_export_line *put = ask->opts ? lines[ask->opts->what.as.index] : NULL;
 	if (!put)
 		return 0;
 	if (ask->opts->out)
@@ -76,7 +77,7 @@ static int export_begin(struct nl_ask *ask, struct nl_intake *in, struct nl_err 
 	e->in = in;
 	e->put = put;
 	e->ticker = (struct nl_ticker){ .every = FLUSH_EACH, .wake = export_tick, .arg = e };
-	nl_out_init(&e->out, 1 << 20);
+	nl_out_init(&e->out, in->q ? 1 << 20 : ANSWER_MAX);
 	nl_intake_listen(in, &e->base);
 	if (in->follow)
 		nl_intake_tick(in, &e->ticker);
@@ -88,7 +89,13 @@ static int export_answer(struct nl_ask *ask, struct nl_out *o, struct nl_err *er
 {
 	if (!ask->data)
 		return nl_prom_put(ask, o, err);
-	flush(ask->data);
+	struct exporter *e = ask->data;
+	if (e->in->q) {
+		flush(e);
+		return 0;
+	}
+	nl_out_bytes(o, e->out.buf ? e->out.buf : "", e->out.n);
+	o->lost |= e->out.lost;
 	return 0;
 }
 

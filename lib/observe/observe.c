@@ -27,116 +27,6 @@
 enum { ANSWER_MAX = 64 << 20 };
 #define SAVE_EACH (60 * NL_SEC)
 
-static const struct nl_opt options[] = {
-	NL_OPT(0, "window", struct nl_observe_opts, window, "DURATION", "only what ended in this time before now", "since the beginning"),
-	NL_OPT(0, "json", struct nl_observe_opts, json, NULL, "print JSON", NULL),
-	NL_OPT(0, "md", struct nl_observe_opts, md, NULL, "summary: print Markdown", NULL),
-	NL_OPT(0, "stats", struct nl_observe_opts, stats, NULL, "print what became of every line", NULL),
-	NL_OPT(0, "tee", struct nl_observe_opts, tee, NULL, "pass what is no event to standard error", NULL),
-	NL_OPT('F', "follow", struct nl_observe_opts, follow, NULL, "go on at the end of the sources", NULL),
-	NL_OPT(0, "every", struct nl_observe_opts, every, "DURATION", "with --follow: print again each DURATION", NULL),
-	NL_OPT(0, "once", struct nl_observe_opts, once, NULL, "top: print once and exit", NULL),
-	NL_OPT(0, "lateness", struct nl_observe_opts, lateness, "DURATION", "how late an event may be for windows", "5s, of files inf"),
-	NL_OPT(0, "snapshot", struct nl_observe_opts, snapshot, "FILE", "go on from FILE, and write it at the end", NULL),
-	NL_OPT(0, "max-series", struct nl_observe_opts, max_series, "N", "keep at most N policies", "2000"),
-	NL_OPT(0, "socket", struct nl_observe_opts, socket, "FILE", "ask the server at FILE instead of reading", NULL),
-	NL_OPT(0, "by", struct nl_observe_opts, by, "KEY", "blame: group by KEY", "policy"),
-	NL_OPT(0, "from", struct nl_observe_opts, from, "TIME", "leave out events before TIME", NULL),
-	NL_OPT(0, "to", struct nl_observe_opts, to, "TIME", "leave out events after TIME, which is now", NULL),
-	NL_OPT(0, "set", struct nl_observe_opts, set, "KEY=VALUE", "replay: under this value", NULL),
-	NL_OPT(0, "assert", struct nl_observe_opts, assert_that, "EXPR", "replay: status 2 unless EXPR holds", NULL),
-	NL_OPT(0, "as", struct nl_observe_opts, as, "prom|otlp|cloudevents|ecs", "export: the format", "prom"),
-	NL_OPT(0, "out", struct nl_observe_opts, out, "FILE", "put the answer in the place of FILE, in one step", NULL),
-	NL_OPT(0, "scrape", struct nl_observe_opts, scrape, "ADDRESS", "let Prometheus scrape at unix:PATH or 127.0.0.1:PORT", NULL),
-	NL_OPT(0, "sort", struct nl_observe_opts, sort, "COLUMN", "top: by this column", NULL),
-	NL_OPT(0, "filter", struct nl_observe_opts, filter, "TEXT", "top: policies with TEXT in their names", NULL),
-	{ 0 }
-};
-
-void nl_observe_unpack(struct nl_svc *svc, nl_unpack *unpack)
-{
-	((struct nl_observe_opts *)svc)->unpack = unpack;
-}
-
-static bool is_there(const char *path)
-{
-	struct stat st;
-	return stat(path, &st) == 0;
-}
-
-static bool is_source(const char *word)
-{
-	return !strcmp(word, "-") || !strncmp(word, "unix:", 5) || is_there(word);
-}
-
-/* The first operand is a query, else a source.  What a query may be given and need
- * not is none of its words if it is there as a file. */
-static int find_query(struct nl_observe_opts *l, struct nl_err *err)
-{
-	const char *first = l->sources ? l->word[0] : NULL;
-	if (first && !strcmp(first, nl_q_asof.name)) {
-		if (l->sources < 2)
-			return nl_fail(err, "asof: missing operand (nl-observe asof %s)", nl_q_asof.args);
-		l->to = l->word[1];
-		l->word += 2, l->sources -= 2;
-	}
-	const char *name = l->sources ? l->word[0] : NULL;
-	l->query = name ? nl_query_of(name) : NULL;
-	l->asked = l->query;
-	if (!l->asked)
-		l->query = nl_query_of("summary");
-	if (l->query == &nl_q_asof)
-		return nl_fail(err, "asof: twice");
-	if (l->asked)
-		l->word++, l->sources--;
-	else if (name && !strchr(name, '/') && !is_source(name)) {
-		struct nl_near near = nl_near_to(name, strlen(name));
-		for (unsigned i = 0; nl_queries[i]; i++)
-			nl_near_try(&near, nl_queries[i]->name, strlen(nl_queries[i]->name));
-		return nl_fail(err, "%.80s: neither a query nor a file%s%s%s", name, near.best ? ", did you mean " : "", near.best ? near.best : "",
-		               near.best ? "?" : " (try --help)");
-	}
-	if (l->sources < l->query->least)
-		return nl_fail(err, "%s: missing operand (nl-observe %s %s)", l->query->name, l->query->name, l->query->args);
-	l->words = l->query->least;
-	while (l->words < l->sources && l->words < l->query->most && !is_source(l->word[l->words]))
-		l->words++;
-	l->sources -= l->words;
-	return 0;
-}
-
-/* Options may stand anywhere before a "--". */
-static int observe_init(struct nl_svc *svc, char ***argv, struct nl_err *err)
-{
-	struct nl_observe_opts *l = (struct nl_observe_opts *)svc;
-	bool options_end = (*argv)[-1] && !strcmp((*argv)[-1], "--");
-	char **word = *argv;
-	svc->prints = true;
-	l->word = word;
-	while (*word) {
-		l->word[l->sources++] = *word++;
-		if (options_end)
-			continue;
-		char **before = word;
-		enum nl_opt_result r = nl_opt_parse(svc, &word, false, err);
-		if (r == NL_OPT_ERROR)
-			return -1;
-		if (r != NL_OPT_OK && !l->about)
-			l->about = r;
-		options_end = word > before && !strcmp(word[-1], "--");
-	}
-	*argv = word;
-	if (l->about)
-		return 0;
-	if (find_query(l, err) < 0)
-		return -1;
-	if (l->window.given && (l->window.ns < NL_SEC || l->window.ns > NL_WINDOW_SECONDS * NL_SEC))
-		return nl_fail(err, "--window: from 1s to 15m");
-	if (l->every.given && !l->follow)
-		return nl_fail(err, "--every: only with --follow");
-	return 0;
-}
-
 /* One call: what is asked, of what, and what came of it. */
 struct observation {
 	struct nl_observe_opts *l;
@@ -170,6 +60,18 @@ static void print(struct observation *o, const struct nl_out *text)
 	}
 }
 
+/* Prints or puts the text, says err, and takes the status. */
+static void deliver(struct observation *o, const struct nl_out *text, int r, struct nl_err *err)
+{
+	if (!o->l->out)
+		print(o, text);
+	else if (r >= 0 && nl_replace_file(o->run, o->l->out, text->buf ? text->buf : "", text->n, err) < 0)
+		r = -1;
+	if (err->msg[0])
+		nl_say(o->run, "%s", err->msg);
+	o->status = r < 0 ? NL_EX_FAIL : r;
+}
+
 static void answer(struct observation *o)
 {
 	struct nl_err err = { "" };
@@ -177,18 +79,12 @@ static void answer(struct observation *o)
 	nl_out_init(&text, ANSWER_MAX);
 	o->paper = paper(o->run);
 	o->ask.now_us = o->in.to_us ? o->in.to_us : o->live ? o->paper.now / NL_US : nl_system_latest(o->system);
-	int r = o->l->asked || !o->l->stats ? o->ask.opts->query->answer(&o->ask, &text, &err) : 0;
+	int r = o->l->named || !o->l->stats ? o->ask.opts->query->answer(&o->ask, &text, &err) : 0;
 	if (o->l->stats && r >= 0)
 		nl_put_stats(&text, o->system, o->l->json);
 	if (text.lost)
 		r = nl_fail(&err, "the answer is too long");
-	if (!o->l->out)
-		print(o, &text);
-	else if (r >= 0 && nl_replace_file(o->run, o->l->out, text.buf ? text.buf : "", text.n, &err) < 0)
-		r = -1;
-	if (err.msg[0])
-		nl_say(o->run, "%s", err.msg);
-	o->status = r < 0 ? NL_EX_FAIL : r;
+	deliver(o, &text, r, &err);
 	nl_out_free(&text);
 }
 
@@ -303,29 +199,27 @@ static int read_moment(struct nl_run *run, const char *option, const char *text,
 static int set_span(struct observation *o, struct nl_err *err)
 {
 	const struct nl_observe_opts *l = o->l;
-	if (read_moment(o->run, "--from", l->from, &o->in.from_us, err) < 0 || read_moment(o->run, "--to", l->to, &o->in.to_us, err) < 0)
+	if (read_moment(o->run, "--from", l->what.from, &o->in.from_us, err) < 0 || read_moment(o->run, "--to", l->what.to, &o->in.to_us, err) < 0)
 		return -1;
-	return (l->from || l->to) && l->snapshot ? nl_fail(err, "--snapshot: knows of no single events, so not with --from, --to or asof") : 0;
+	return (l->what.from || l->what.to) && l->snapshot ? nl_fail(err, "--snapshot: knows of no single events, so not with --from, --to or asof") : 0;
 }
 
-static int ask_server(struct observation *o, struct nl_err *err)
+static int ask_server(struct observation *o)
 {
 	struct nl_out text;
+	struct nl_err err = { "" };
 	nl_out_init(&text, ANSWER_MAX);
-	int r = nl_observe_ask(o->l, o->run, &text, err);
-	print(o, &text);
+	int r = nl_observe_ask(o->l, o->run, &text, &err);
+	deliver(o, &text, r, &err);
 	nl_out_free(&text);
-	o->status = r;
-	if (r >= 0 && err->msg[0])
-		nl_say(o->run, "%s", err->msg);
-	return r < 0 ? -1 : 0;
+	return 0;
 }
 
 static int observe(struct observation *o, struct nl_err *err)
 {
 	struct nl_observe_opts *l = o->l;
 	if (l->socket && l->query != &nl_q_serve)
-		return ask_server(o, err);
+		return ask_server(o);
 	struct nl_ticker printer = { .every = l->every.ns, .wake = print_again, .arg = o };
 	char *words[16] = { NULL };
 	assert(l->words < sizeof words / sizeof *words);
@@ -338,8 +232,8 @@ static int observe(struct observation *o, struct nl_err *err)
 	if (open_system(o, err) < 0 || set_span(o, err) < 0)
 		return -1;
 	o->ask = (struct nl_ask){
-		.run = o->run, .system = o->system, .arg = words, .args = l->words, .window_us = l->window.given ? l->window.ns / NL_US : 0,
-		.by = l->by, .json = l->json, .md = l->md, .live = o->live, .past = l->from || l->to, .paper = &o->paper, .opts = l,
+		.run = o->run, .system = o->system, .arg = words, .args = l->words, .window_us = l->what.window.given ? l->what.window.ns / NL_US : 0,
+		.by = l->what.by, .json = l->json, .md = l->what.md, .live = o->live, .past = l->what.from || l->what.to, .paper = &o->paper, .opts = l,
 	};
 	if (l->query->begin && l->query->begin(&o->ask, &o->in, err) < 0)
 		return -1;
@@ -378,7 +272,7 @@ static struct nl_outcome ended(const struct observation *o)
 	return (struct nl_outcome){ NL_EXIT(o->status), NL_RAN };
 }
 
-static struct nl_outcome observe_call(struct nl_svc *svc, struct nl_run *run, struct nl_req q)
+struct nl_outcome nl_observe_call(struct nl_svc *svc, struct nl_run *run, struct nl_req q)
 {
 	struct observation o = { .l = (struct nl_observe_opts *)svc, .run = run, .q = &q };
 	struct nl_err err = { "" };
@@ -400,24 +294,3 @@ static struct nl_outcome observe_call(struct nl_svc *svc, struct nl_run *run, st
 	return out;
 }
 
-/* The list of queries, for --help and --complete. */
-static size_t queries(char *buf, size_t size, bool help)
-{
-	size_t n = 0;
-	for (unsigned i = 0; nl_queries[i]; i++)
-		n = nl_opt_item(buf, size, n, help, "Queries", nl_queries[i]->name, nl_queries[i]->args, nl_queries[i]->about);
-	return n;
-}
-
-const struct nl_layer nl_observe = {
-	.name = "observe",
-	.usage = "[OPTION]... [QUERY [WORD]...] [SOURCE]...",
-	.about = "Answer questions about a system from its events.",
-	.leaf = true,
-	.mute = true,
-	.more = queries,
-	.opts = options,
-	.size = sizeof(struct nl_observe_opts),
-	.init = observe_init,
-	.call = observe_call,
-};

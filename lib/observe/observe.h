@@ -5,34 +5,36 @@
 #ifndef NL_OBSERVE_H
 #define NL_OBSERVE_H
 
+#include "observe/asked.h"
 #include "observe/query.h"
-#include "opt.h"
 
 #define NL_LIVE_LATE (5 * NL_SEC)       /* how late an event may be, and how far ahead, where now is the clock's */
 
 struct nl_observe_opts {
 	struct nl_svc svc;
-	/* what is asked */
-	struct nl_span window;
-	bool json, md, stats, once;
-	const char *by, *sort, *filter, *from, *to, *assert_that;
-	struct nl_list set;
-	struct nl_word as;
+	/* what is asked, and how it is answered */
+	struct nl_asked what;
+	bool json, stats, once;
+	const char *out;
 	/* from where, and for how long */
 	bool follow, tee;
 	struct nl_span every, lateness;
 	struct nl_num max_series;
-	const char *snapshot, *socket, *out, *scrape;
+	const char *snapshot, *socket, *scrape;
 	/* operands */
 	enum nl_opt_result about;       /* --help and the like behind them */
 	const struct nl_query *query;
-	bool asked;                     /* the query was named */
+	bool named;                     /* the query was */
 	char **word;                    /* the query's, as many as it takes; then sources */
 	unsigned words, sources;
 	nl_unpack *unpack;
 };
 
 extern const struct nl_layer nl_observe;
+
+/* Of a struct nl_observe_opts: is it part of the question (asked.h)? */
+bool nl_is_asked(const struct nl_opt *);
+struct nl_outcome nl_observe_call(struct nl_svc *, struct nl_run *, struct nl_req);
 
 /* Lets a program bring its decompressor, before the call. */
 void nl_observe_unpack(struct nl_svc *, nl_unpack *);

@@ -66,12 +66,12 @@ static int replay_begin(struct nl_ask *ask, struct nl_intake *in, struct nl_err 
 	if (!r)
 		return nl_fail(err, "out of memory");
 	ask->data = r;
-	if (!ask->opts || !ask->opts->set.n)
+	if (!ask->opts || !ask->opts->what.set.n)
 		return nl_fail(err, "replay: under which values? as in --set breaker/db.failures=3");
-	for (unsigned i = 0; i < ask->opts->set.n; i++)
-		if (take_set(r, ask->opts->set.text[i], err) < 0)
+	for (unsigned i = 0; i < ask->opts->what.set.n; i++)
+		if (take_set(r, ask->opts->what.set.text[i], err) < 0)
 			return -1;
-	if (ask->opts->assert_that && nl_conditions_read(ask->opts->assert_that, c, &why) < 0)
+	if (ask->opts->what.assert_that && nl_conditions_read(ask->opts->what.assert_that, c, &why) < 0)
 		return nl_fail(err, "replay: --assert %.150s", why.msg);
 	nl_tapes_listen(&r->tapes, in);
 	for (unsigned i = 0; i < r->n; i++)
@@ -148,7 +148,7 @@ static int assert_all(struct nl_ask *ask, const struct replay *r, struct nl_out 
 {
 	static const int rank[] = { [HOLDS] = 0, [WARNING] = 1, [UNKNOWN] = 2, [CRITICAL] = 3 };
 	struct nl_condition c[NL_CONDITIONS];
-	int worst = HOLDS, n = ask->opts->assert_that ? nl_conditions_read(ask->opts->assert_that, c, err) : 0;
+	int worst = HOLDS, n = ask->opts->what.assert_that ? nl_conditions_read(ask->opts->what.assert_that, c, err) : 0;
 	for (int i = 0; i < n; i++) {
 		int how = judge(r, &c[i], o, ask->json);
 		worst = rank[how] > rank[worst] ? how : worst;

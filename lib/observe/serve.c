@@ -208,9 +208,11 @@ static void line(struct nl_listener *base, enum nl_line what, const struct nl_fa
 {
 	struct server *s = (struct server *)base;
 	(void)text, (void)n;
-	if (!f || what == NL_LINE_DUP)
+	if (!f)
 		return;
-	nl_recent_put(&s->recent, f->line);
+	nl_recent_put(&s->recent, f);
+	if (what == NL_LINE_DUP)
+		return;
 	nl_findings_line(s->findings, f);
 	tell_all(f->line, s);
 }
@@ -269,6 +271,7 @@ static int serve_begin(struct nl_ask *ask, struct nl_intake *in, struct nl_err *
 	}
 	ask->data = s;
 	s->ask = ask, s->in = in;
+	nl_recent_init(&s->recent, in->system);
 	s->base.line = line;
 	s->listener = (struct nl_also){ .fd = s->socket.fd, .events = POLLIN, .ready = listener_ready };
 	s->ticker = (struct nl_ticker){ .every = NL_SEC, .wake = cut_slow, .arg = s };

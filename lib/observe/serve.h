@@ -17,8 +17,19 @@
 
 /* The last events, whole lines in the order in which they came. */
 #define NL_RECENT_BLOCK (8u << 20)      /* two of them: the older one leaves as a whole */
-struct nl_recent { char *block[2]; size_t n[2]; bool dropped; };
-void nl_recent_put(struct nl_recent *, struct nl_quote line);
+struct nl_recent {
+	char *block[2];
+	size_t n[2];
+	int64_t last_us[2];             /* the latest of each */
+	bool gone;                      /* some are not here any more, up to this time */
+	int64_t gone_us;
+	uint64_t seen;                  /* by who asks, in all */
+};
+void nl_recent_put(struct nl_recent *, const struct nl_fact *);
+/* Those that a system has read already are not here. */
+void nl_recent_init(struct nl_recent *, const struct nl_system *);
+/* Has it read others, of snapshots? */
+bool nl_recent_lacks(const struct nl_recent *, const struct nl_system *);
 /* Gives them to the listeners and the system of in. */
 void nl_recent_feed(const struct nl_recent *, struct nl_intake *);
 void nl_recent_free(struct nl_recent *);

@@ -155,6 +155,12 @@ static void count_call(struct nl_counts *n, const struct nl_fact *f)
 	n->timeouts += class == NL_ERR_TIMEOUT;
 }
 
+void nl_system_copy_foreign(struct nl_system *a, const struct nl_system *b)
+{
+	for (unsigned i = NL_LINE_OK + 1; i < NL_LINE_DUP; i++)
+		a->lines[i] += b->lines[i];
+}
+
 void nl_system_pass(struct nl_system *s, const struct nl_fact *f)
 {
 	nl_runs_take(s->runs, f);

@@ -103,6 +103,8 @@ void nl_system_ahead(const struct nl_system *, const struct nl_fact *);
 void nl_system_line(struct nl_system *, enum nl_line);
 /* Notes that an event was read, and nothing else of it. */
 void nl_system_pass(struct nl_system *, const struct nl_fact *);
+/* Counts b's lines that were no events, too. */
+void nl_system_copy_foreign(struct nl_system *a, const struct nl_system *b);
 /* Adds all of b to a, as if a had read b's lines.  Lines that both have read count twice, and nl_runs_sum says how many. */
 int nl_system_merge(struct nl_system *a, const struct nl_system *b);
 

@@ -54,11 +54,11 @@ static int read_view(struct nl_ask *ask, struct nl_top *v, struct nl_err *err)
 	const struct nl_observe_opts *l = ask->opts;
 	*v = (struct nl_top){ .rows = 24, .cols = 80, .sort = NL_TOP_WORST, .events_per_s = -1, .utf8 = is_utf8(ask->run) };
 	v->window_us = ask->window_us ? ask->window_us : 60000000;
-	if (l && l->sort && strcmp(l->sort, "worst") && (v->sort = nl_top_column(l->sort)) < 0)
+	if (l && l->what.sort && strcmp(l->what.sort, "worst") && (v->sort = nl_top_column(l->what.sort)) < 0)
 		return nl_fail(err, "top: --sort '%.40s': no column; one of worst, policy, kind, state, req/s, err%%, p50, p99, retryx, recov%%, rej, "
-		               "bulk, last-err, age", l->sort);
-	if (l && l->filter)
-		strncpy(v->filter, l->filter, sizeof v->filter - 1);
+		               "bulk, last-err, age", l->what.sort);
+	if (l && l->what.filter)
+		strncpy(v->filter, l->what.filter, sizeof v->filter - 1);
 	nl_defuse(v->filter);
 	return 0;
 }
