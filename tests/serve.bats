@@ -158,13 +158,13 @@ ask_all() {
 	gen -n 300 -p 2 -t 100 >ev
 	nl-observe --snapshot snap list ev >/dev/null
 	serve --snapshot snap ev
-	gen -n 100 -p 2 -t 10 -s 7 | sed 's/"time":"2025/"time":"2026/' >>ev
+	gen -n 100 -p 2 -t 10 -s 7 | sed 's/"time":"2025-11/"time":"2025-12/' >>ev
 	wait_for 5 counted "$(wc -l <ev)"
 	nl-observe list ev >want
 	nl-observe --socket sock list | diff want -
 	run -125 nl-observe --socket sock blame
 	[[ $output == 'nl-observe: blame: earlier events are not here any more'* ]]
-	asked blame --from 2026-01-01
+	asked blame --from 2025-12-01
 }
 
 @test "A request is a JSON object a line, and so is its result" {
