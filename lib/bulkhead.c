@@ -49,21 +49,31 @@ static int bulkhead_init(struct nl_svc *svc, char ***argv, struct nl_err *err)
 	return 0;
 }
 
-/* What svc asks for, with the record's live values. */
-static struct nl_ask asks(const struct nl_svc *svc, const struct nl_record *rec)
+struct nl_terms nl_bulkhead_terms(const struct nl_svc *svc)
 {
-	const struct bulkhead *line = (const struct bulkhead *)svc;
-	struct bulkhead b = *line;
-	if (rec)
-		nl_live_apply(rec, &b.svc);
-	unsigned max = !b.max.given ? 1 : b.max.n == 0 || b.max.n > NL_SLOTS ? NL_SLOTS : b.max.n;
-	return (struct nl_ask){
+	const struct bulkhead *b = (const struct bulkhead *)svc;
+	unsigned max = !b->max.given ? 1 : b->max.n == 0 || b->max.n > NL_SLOTS ? NL_SLOTS : b->max.n;
+	return (struct nl_terms){
 		.limit = max,
-		.wait = b.wait.given ? b.wait.ns : b.queue.given ? NL_NEVER : 0,
-		.queue = b.queue.n,
-		.flags = (line->max.given ? NL_BH_MAX_GIVEN : 0u) | (line->wait.given ? NL_BH_WAIT_GIVEN : 0u)
-		         | (line->queue.given ? NL_BH_QUEUE_GIVEN : 0u),
+		.wait = b->wait.given ? b->wait.ns : b->queue.given ? NL_NEVER : 0,
+		.queue = b->queue.n,
+		.flags = (b->max.given ? NL_BH_MAX_GIVEN : 0u) | (b->wait.given ? NL_BH_WAIT_GIVEN : 0u)
+		         | (b->queue.given ? NL_BH_QUEUE_GIVEN : 0u),
+		.tree = b->release.index == 1,
 	};
+}
+
+/* With the record's live values; what was given, and until when a slot is held, is the line's. */
+static struct nl_terms asks(struct nl_place *p, const struct nl_record *rec)
+{
+	struct bulkhead *conf = (struct bulkhead *)p->conf;
+	*conf = *(const struct bulkhead *)p->svc;
+	struct nl_terms line = nl_bulkhead_terms(p->svc);
+	if (rec)
+		nl_live_apply(rec, &conf->svc);
+	struct nl_terms ask = nl_bulkhead_terms(&conf->svc);
+	ask.flags = line.flags, ask.tree = line.tree;
+	return ask;
 }
 
 static void tell_acquired(struct nl_run *run, struct nl_span_of of, struct nl_place *p)
@@ -91,12 +101,13 @@ static void tell_released(struct nl_run *run, struct nl_span_of of, const struct
 	nl_event_emit(&e);
 }
 
+static const char *const reasons[] = {
+	[NL_TURN_FULL] = "saturated", [NL_TURN_QUEUE_FULL] = "queue_full", [NL_TURN_LATE] = "timeout", [NL_TURN_STOPPED] = "stopped",
+	[NL_TURN_TROUBLE] = NULL,
+};
+
 NL_COLD static void tell_rejected(struct nl_run *run, struct nl_span_of of, struct nl_place *p, enum nl_turn turn, int ws)
 {
-	static const char *const reasons[] = {
-		[NL_TURN_FULL] = "saturated", [NL_TURN_QUEUE_FULL] = "queue_full", [NL_TURN_LATE] = "timeout",
-		[NL_TURN_STOPPED] = "stopped",
-	};
 	struct nl_event e;
 	char text[32];
 	if (!nl_event_open(&e, run, of, "nl.bulkhead.rejected", NL_WARN))
@@ -147,11 +158,31 @@ static struct nl_outcome run_inside(struct bulkhead *b, struct nl_run *run, stru
 	return o;
 }
 
+/* How it was admitted or not, in its request's event: enough to replay it. */
+struct note { struct nl_note item[8]; char cfg[200]; };
+static const struct nl_note *note_place(struct note *to, const struct nl_place *p, enum nl_turn turn)
+{
+	struct nl_note *n = to->item;
+	nl_opt_config(p->conf, to->cfg, sizeof to->cfg);
+	*n++ = (struct nl_note){ "cfg", to->cfg, 0 };
+	*n++ = (struct nl_note){ "came_us", NULL, p->came_at / NL_US };
+	*n++ = (struct nl_note){ "decided_us", NULL, p->decided_at / NL_US };
+	*n++ = (struct nl_note){ "left_us", NULL, p->left_at / NL_US };
+	*n++ = (struct nl_note){ "found", NULL, p->found };
+	if (turn == NL_TURN_OURS)
+		*n++ = (struct nl_note){ "got_us", NULL, p->got_at / NL_US };
+	else
+		*n++ = (struct nl_note){ "refused", reasons[turn], 0 };
+	*n = (struct nl_note){ NULL, NULL, 0 };
+	return to->item;
+}
+
 static struct nl_outcome bulkhead_call(struct nl_svc *svc, struct nl_run *run, struct nl_req q)
 {
 	struct bulkhead *b = (struct bulkhead *)svc;
 	struct nl_state s;
-	struct nl_place p = { .state = &s, .svc = svc, .asks = asks, .tree = b->release.index == 1, .fd = -1 };
+	struct bulkhead conf = *b;
+	struct nl_place p = { .state = &s, .svc = svc, .conf = &conf.svc, .asks = asks, .fd = -1 };
 	struct nl_req inside = q;
 	struct nl_span_of of = nl_span_open(svc, run, &inside);
 	struct nl_outcome o;
@@ -179,6 +210,9 @@ static struct nl_outcome bulkhead_call(struct nl_svc *svc, struct nl_run *run, s
 		of.gen = p.gen;
 		tell_rejected(run, of, &p, turn, o.wstatus);
 	}
+	struct note note = { 0 };
+	if (run->ids && p.decided_at && turn != NL_TURN_TROUBLE)
+		of.note = note_place(&note, &p, turn);
 	nl_state_tell(&s, of);
 	nl_state_close(&s);
 	bool ran = turn == NL_TURN_OURS || turn == NL_TURN_TROUBLE;

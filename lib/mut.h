@@ -105,6 +105,8 @@ enum {
 	MUT_LIVE_IS_KILLED,             /* a run that goes on is told as killed */
 	MUT_FINDS_AGAIN,                /* a finding is told each second */
 	MUT_SCRAPE_WAITS,               /* one client that sends nothing keeps all others waiting */
+	MUT_REPLAYS_NO_QUEUE,           /* the replay of a bulkhead forgets how many may wait */
+	MUT_REPLAY_BARGES,              /* in the replay of a bulkhead who comes overtakes who waits */
 };
 
 #endif

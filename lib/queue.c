@@ -66,7 +66,7 @@ static enum nl_turn guard(struct nl_place *p, struct nl_run *run, const struct n
 	if (nl_now(run) - first < NL_GUARD_SPAN)
 		s->notes &= notes | ~(1u << NL_BUSY);   // Others work too: no trouble.
 	nl_bulkhead_recover(s, body(rec));
-	p->ask = p->asks(p->svc, rec);
+	p->ask = p->asks(p, rec);
 	return NL_TURN_OURS;
 }
 
@@ -82,27 +82,29 @@ static uint32_t own_uid(struct nl_run *run)
 	return (uint32_t)run->os->syscall(SYS_geteuid, 0, 0, 0, 0, 0, 0);
 }
 
-/* Under the guard: a slot if there is one for us.  NL_TURN_FULL when not. */
-static enum nl_turn try_slot(struct nl_place *p, struct nl_run *run, struct nl_record *rec)
+/* Under the guard: a slot if there is one for us, who are behind so many. */
+static enum nl_turn try_slot(struct nl_place *p, struct nl_run *run, struct nl_record *rec, unsigned waiting)
 {
 	struct nl_state *s = p->state;
 	struct nl_bulkhead *b = body(rec);
-	p->active = nl_bulkhead_count(s, b);
+	p->active = p->found = nl_bulkhead_count(s, b);
 	if (nl_blind(s))
 		return NL_TURN_TROUBLE;
 	unsigned among = b->high + (p->active >= b->high);
-	if (MUTANT(INDEX_NOT_COUNT))
+	enum nl_turn turn = nl_admit(&p->ask, p->active, waiting);
+	if (MUTANT(INDEX_NOT_COUNT) && waiting == 0)
 		among = p->ask.limit;
-	else if (p->active >= p->ask.limit)
-		return NL_TURN_FULL;
+	else if (turn != NL_TURN_OURS)
+		return turn;
 	int fd = nl_slot_take(s, among < NL_SLOTS ? among : NL_SLOTS, &p->slot);
 	if (fd == -EAGAIN)
-		return NL_TURN_FULL;
+		return nl_admit(&p->ask, NL_SLOTS, waiting);
 	if (fd < 0)
 		return nl_file_failed(s, "has no slot for us", fd), NL_TURN_TROUBLE;
 	p->fd = fd;
 	p->active++;
 	p->waited = nl_now(run) - p->since;
+	p->got_at = p->queued ? nl_boottime(run) : p->decided_at;
 	b->high = p->slot >= b->high ? p->slot + 1 : b->high;
 	if (p->queued)
 		b->low = p->ticket + 1;
@@ -149,10 +151,10 @@ static enum nl_turn take_ticket(struct nl_place *p, struct nl_run *run, struct n
 		nl_state_unlock(s);
 		nl_byte_lock(run, s->lock, nl_ticket_byte(p->ticket));
 	}
-	return r < 0 ? NL_TURN_TROUBLE : NL_TURN_FULL;
+	return r < 0 ? NL_TURN_TROUBLE : NL_TURN_WAITS;
 }
 
-/* A slot at once, or a ticket (NL_TURN_FULL, queued), or nothing. */
+/* A slot at once, or a ticket, or nothing. */
 NL_COLD static enum nl_turn arrive(struct nl_place *p, struct nl_run *run, const struct nl_req *q)
 {
 	struct nl_record rec;
@@ -162,17 +164,16 @@ NL_COLD static enum nl_turn arrive(struct nl_place *p, struct nl_run *run, const
 		return turn;
 	struct nl_bulkhead *b = body(&rec);
 	unsigned waiting = nl_bulkhead_queue(s, b, p->ask.queue ? p->ask.queue : 1);
-	turn = NL_TURN_FULL;
+	p->decided_at = nl_boottime(run);
+	p->came_at = p->decided_at - (nl_now(run) - p->since);
 	if (nl_blind(s))
 		turn = NL_TURN_TROUBLE;
 	else if (s->relocked)
 		turn = begin_anew(s, &rec);
-	else if (waiting == 0 || MUTANT(BARGES))
-		turn = try_slot(p, run, &rec);
 	else
-		p->active = nl_bulkhead_count(s, b);
-	if (turn == NL_TURN_FULL && p->ask.wait > 0)
-		turn = p->ask.queue && waiting >= p->ask.queue ? NL_TURN_QUEUE_FULL : take_ticket(p, run, &rec);
+		turn = try_slot(p, run, &rec, waiting);
+	if (turn == NL_TURN_WAITS)
+		turn = take_ticket(p, run, &rec);
 	note(p, &rec);
 	nl_state_unlock(s);
 	return turn;
@@ -222,7 +223,8 @@ NL_COLD static enum nl_turn look(struct nl_place *p, struct nl_run *run, const s
 		p->state->trouble = NL_REPLACED;
 		turn = NL_TURN_TROUBLE;
 	} else {
-		turn = try_slot(p, run, &rec);
+		turn = try_slot(p, run, &rec, 0);
+		turn = turn == NL_TURN_FULL ? NL_TURN_WAITS : turn;     // Its wait is over: that is the clock's to say.
 		note(p, &rec);
 	}
 	nl_state_unlock(p->state);
@@ -237,7 +239,7 @@ static enum nl_turn head(struct nl_place *p, struct nl_run *run, const struct nl
 	bool armed = false;
 	nl_time pause = MUTANT(LATE_WATCH) ? NL_NEVER : 2 * NL_MS;
 	enum nl_turn turn;
-	while ((turn = look(p, run, q)) == NL_TURN_FULL) {
+	while ((turn = look(p, run, q)) == NL_TURN_WAITS) {
 		if (!armed) {
 			nl_watch_closes(run, &watch, p->state);
 			armed = true;
@@ -251,7 +253,7 @@ static enum nl_turn head(struct nl_place *p, struct nl_run *run, const struct nl
 			turn = NL_TURN_STOPPED;
 		else if (due && nl_now(run) >= until)
 			turn = NL_TURN_LATE;
-		if (turn != NL_TURN_FULL)
+		if (turn != NL_TURN_WAITS)
 			break;
 		pause = !due ? 2 * NL_MS : pause < NL_SEC ? 25 * pause : NL_NEVER;
 	}
@@ -264,13 +266,14 @@ enum nl_turn nl_place_take(struct nl_place *p, struct nl_run *run, const struct 
 {
 	p->since = now;
 	p->fd = -1;
-	p->ask = p->asks(p->svc, NULL);
+	p->ask = p->asks(p, NULL);
 	enum nl_turn turn = arrive(p, run, q);
-	if (turn == NL_TURN_FULL && p->queued) {
+	if (turn == NL_TURN_WAITS) {
 		turn = wait_for_others(p, run, q);
 		if (turn == NL_TURN_OURS)
 			turn = head(p, run, q);
 	}
+	p->left_at = p->queued ? nl_boottime(run) : p->decided_at;
 	if (p->queued)
 		nl_byte_unlock(run, p->state->lock, nl_ticket_byte(p->ticket));
 	p->queued = false;
@@ -303,7 +306,7 @@ static void forget(struct nl_place *p, struct nl_run *run, struct nl_bulkhead *b
 	struct nl_bulkhead_holder *h = &b->holders[p->slot < NL_HOLDERS ? p->slot : 0];
 	if (p->slot >= NL_HOLDERS || h->pid != run->pid)
 		return;                         // Not known, or somebody else's by now.
-	if (p->tree && nl_any_held(p->state, nl_slot_byte(p->slot), 1))
+	if (p->ask.tree && nl_any_held(p->state, nl_slot_byte(p->slot), 1))
 		h->pid = 0;
 	else
 		*h = (struct nl_bulkhead_holder){ 0 };
@@ -324,7 +327,8 @@ NL_COLD void nl_place_leave(struct nl_place *p, struct nl_run *run)
 	if (p->fd < 0)
 		return;
 	p->active--;
-	if (p->tree)
+	p->left_at = nl_boottime(run);          // Before anybody can have it.
+	if (p->ask.tree)
 		close_slot(p, run);
 	else
 		nl_byte_unlock(run, p->fd, nl_slot_byte(p->slot)); // For all who inherited it.

@@ -67,15 +67,17 @@ unsigned nl_bulkhead_holders(struct nl_state *, const struct nl_record *, struct
 unsigned nl_bulkhead_waiters(struct nl_state *, const struct nl_record *, struct nl_waiter_info *out, unsigned max);
 
 /* What a call asks for. */
-struct nl_ask {
+struct nl_terms {
 	unsigned limit;                 /* most slots held, ours included: 1..NL_SLOTS */
 	nl_time wait;                   /* at most; 0: not at all */
 	unsigned queue;                 /* most that may wait already, 0: no bound */
 	uint32_t flags;                 /* NL_BH_*_GIVEN */
+	bool tree;                      /* the slot is held as long as anybody has inherited it */
 };
 
 enum nl_turn {
 	NL_TURN_OURS,                   /* admitted: a slot is held */
+	NL_TURN_WAITS,                  /* behind others, or for a slot; never an answer */
 	NL_TURN_FULL,                   /* and it may not wait */
 	NL_TURN_QUEUE_FULL,
 	NL_TURN_LATE,                   /* ask.wait has passed */
@@ -83,18 +85,29 @@ enum nl_turn {
 	NL_TURN_TROUBLE,                /* state.trouble */
 };
 
+/* The rule (admit.c): what becomes of a call that finds so many slots held and so
+ * many calls waiting before it.  Up to NL_TURN_QUEUE_FULL.  Whoever is first in
+ * line asks again with waiting 0 whenever a slot may be free. */
+enum nl_turn nl_admit(const struct nl_terms *, unsigned held, unsigned waiting);
+/* What a bulkhead's line asks for. */
+struct nl_terms nl_bulkhead_terms(const struct nl_svc *);
+
 /* One call's place. */
 struct nl_place {
 	struct nl_state *state;         /* open; the caller's */
 	const struct nl_svc *svc;       /* whose call it is */
+	struct nl_svc *conf;            /* a copy of it, with live values */
 	/* Asked at each look, with the record as it is then; NULL: before the first. */
-	struct nl_ask (*asks)(const struct nl_svc *, const struct nl_record *);
-	bool tree;                      /* the slot is held as long as anybody has inherited it */
-	struct nl_ask ask;              /* as it was at the last look; so are the next four */
+	struct nl_terms (*asks)(struct nl_place *, const struct nl_record *);
+	struct nl_terms ask;              /* as it was at the last look; so are the next four */
 	uint64_t low, next;             /* tickets that may be live: low <= n < next */
 	uint64_t gen;                   /* cfg of the record */
 	unsigned active;                /* slots held, ours included */
+	unsigned found;                 /* held by others at the last look */
 	nl_time since, waited;
+	/* On the record's clock, for who plays it again: when it came, when it was first
+	 * looked at, when it was admitted, when it gave its slot or its place back. */
+	nl_time came_at, decided_at, got_at, left_at;
 	uint64_t ticket;
 	bool queued;                    /* ticket is ours */
 	unsigned slot;
@@ -103,7 +116,7 @@ struct nl_place {
 };
 
 /* Asks for a slot and waits for it.  now: when the call began.  The caller has
- * set state, svc, asks and tree. */
+ * set state, svc, conf and asks. */
 enum nl_turn nl_place_take(struct nl_place *, struct nl_run *, const struct nl_req *, nl_time now);
 /* Lets commands inherit the slot, on a high descriptor. */
 void nl_place_lend(struct nl_place *, struct nl_run *);

@@ -3,7 +3,7 @@
 #
 # What nl-observe says of the past: verify, replay, explain.  The sentences are
 # those of nl-observe(1); the events are those of real runs.
-# shellcheck disable=SC2030,SC2031,SC2317  # each test is a subshell; wait_for calls functions
+# shellcheck disable=SC2016,SC2030,SC2031,SC2154,SC2317  # text for inner shells; each test is a subshell; $pid is helper.bash's; wait_for calls functions
 bats_require_minimum_version 1.5.0
 load helper
 
@@ -190,9 +190,13 @@ steps() {
 	jq -e '.opens == [1, 1] and .admitted == [3, 3] and .rejected == [6, 6] and .wrongly_rejected == [1, 1] and .failures_avoided == [3, 3]' out
 }
 
+# short FILE: no call takes longer than until the next one, also where they are made slowly.
+short() { sed -i 's/"dur_s":[0-9.]*/"dur_s":0.000001/' "$1"; }
+
 @test "replay gives a range where calls that were rejected would have been let through" {
 	export NL_EVENTS=$PWD/ev
 	steps '1 1 1 0 0 0 0' -f3 -o 3600s
+	short ev
 	nl-observe replay --json --set db.failures=5 ev >out
 	jq -e '.opens == [0, 1] and .unknown == [2, 4] and .rejected == [0, 2]' out
 	run -0 nl-observe replay --set db.failures=5 ev
@@ -204,6 +208,7 @@ steps() {
 @test "replay --assert has the statuses of check; what holds at one end alone is 3" {
 	export NL_EVENTS=$PWD/ev
 	steps '1 1 1 0 0 0 0' -f3 -o 3600s
+	short ev
 	run -0 nl-observe replay --set db.failures=5 --assert 'opens <= 1; wrongly_rejected == 0' ev
 	run -1 nl-observe replay --set db.failures=5 --assert 'warn unknown == 0' ev
 	run -2 nl-observe replay --set db.failures=2 --assert 'opens < 1' ev
@@ -237,12 +242,124 @@ steps() {
 	run -3 nl-observe replay --set retry/r.attempts=5 --assert 'successes >= 2' ev
 }
 
+# held NAME ARGS...: a call that holds its slot until `free NAME`, and then fails if it is told so.
+held() {
+	mkfifo "$1"
+	start nl-bulkhead "${@:2}" sh -c "echo >$1.in; read -r status <$1; exit \$status"
+	pids[$1]=$pid
+	wait_for 10 test -e "$1.in"
+}
+free() {
+	echo "${2-0}" >"$1"
+	wait "${pids[$1]}" || :
+}
+
+@test "replay of a bulkhead with fewer slots says which calls would have been rejected, and how many of them succeeded" {
+	export NL_EVENTS=$PWD/ev
+	held 1 -m2 b
+	held 2 -m2 b
+	free 2
+	held 3 -m2 b
+	free 3 1
+	free 1
+	nl-observe replay --json --set bulkhead/b.max=2 ev >out
+	jq -e '.calls == [3, 3] and .rejected == [0, 0] and .peak == [2, 2] and .unknown == [0, 0] and .unclear == [0, 0]' out
+	nl-observe replay --json --set bulkhead/b.max=1 ev >out
+	jq -e '.admitted == [1, 1] and .rejected == [2, 2] and .wrongly_rejected == [1, 1] and .peak == [1, 1]' out
+	nl-observe replay --json --set bulkhead/b.max=1 --set bulkhead/b.wait=inf ev >out
+	jq -e '.admitted == [3, 3] and .rejected == [0, 0] and .peak == [1, 1] and .wait_seconds[0] > 0 and .wait_seconds[0] == .wait_seconds[1]' out
+	nl-observe replay --json --set bulkhead/b.max=1 --set bulkhead/b.wait=inf --set bulkhead/b.queue=1 ev >out
+	jq -e '.admitted == [2, 2] and .rejected == [1, 1] and .vain_seconds[1] < 1' out
+}
+
+@test "replay of a bulkhead with more slots gives a range: a call that was rejected keeps its slot for 0 s, or the p99 of others" {
+	export NL_EVENTS=$PWD/ev
+	held 1 -m1 b
+	run -75 nl-bulkhead -m1 b true
+	run -75 nl-bulkhead -m1 b true
+	free 1
+	nl-observe replay --json --set bulkhead/b.max=2 ev >out
+	jq -e '.admitted == [2, 3] and .rejected == [0, 1] and .unknown == [1, 2] and .wrongly_rejected == [0, 0] and .unknown_hold[0] == 0' out
+	hold=$(jq -s '.[] | select(.event == "nl.request.success") | (.left_us - .got_us) / 1e6' ev)
+	jq -e --argjson hold "$hold" '.unknown_hold[1] == $hold' out
+	run -0 nl-observe replay --set bulkhead/b.max=3 --assert 'rejected == 0; rejected(bulkhead/b) == 0; peak <= 3' ev
+	[[ $output == *'  admitted                          1                    3'* ]]
+	[[ $output == *'takes 0 s at one side, and the p99 of those that ran'* ]]
+	[ "$(wc -L <<<"$output")" -le 80 ]
+	run -3 nl-observe replay --set bulkhead/b.max=2 --assert 'rejected == 0' ev
+}
+
+@test "replay of a bulkhead under the recorded values is what was, in a storm whose callers wait, give up and are told to stop" {
+	export NL_EVENTS=$PWD/ev
+	local i k callers=()
+	held 1 -m2 -q2 -w inf b
+	held 2 -m2 -q2 -w inf b
+	for i in 1 2; do
+		start nl-bulkhead -m2 -q2 -w inf b true
+		callers+=("$pid")
+	done
+	wait_for 10 sh -c '[ "$(nl-ctl get bulkhead/b.queued)" = 2 ]'
+	run -75 nl-bulkhead -m2 -q2 -w inf b true
+	run -75 nl-bulkhead -m2 -q2 -w 0 b true
+	free 1
+	free 2
+	for i in 1 2 3 4 5 6; do
+		for ((k = 0; k < 10; k++)); do
+			nl-timeout -s TERM 0.0$((k % 4 + 5)) nl-bulkhead -m2 -q2 -w $((20 * (k % 3)))ms b sleep 0.0$((i % 4)) || :
+		done 3>&- 2>/dev/null &
+		callers+=($!)
+	done
+	wait "${callers[@]}"
+	jq -s 'def of(r): map(select(.refused == r)) | length;
+		{ saturated: of("saturated"), queue_full: of("queue_full"), timeout: of("timeout"), got: map(select(.got_us)) | length }' ev >was
+	jq -e '.queue_full > 0 and .got > 3 and .saturated > 0' was
+	nl-observe replay --json --set bulkhead/b.queue=2 ev >out
+	jq -e --slurpfile was was '$was[0] as $w | .admitted == [$w.got, $w.got] and .unknown == [0, 0] and .wrongly_rejected == [0, 0]
+		and .rejected[0] == .rejected[1] and .wait_seconds[0] == .wait_seconds[1] and .unclear == [0, 0] and .left_out == [0, 0]' out
+	jq -se --slurpfile out out '(map(select(.got_us) | (.got_us - .came_us) / 1e6) | add) as $sum | $out[0].wait_seconds[0] - $sum | fabs < 0.001' ev
+}
+
+@test "replay of a bulkhead says which calls the events do not explain, and a range that has what was" {
+	export NL_EVENTS=$PWD/ev
+	held 1 -m1 b
+	start nl-bulkhead -m1 -w inf b true
+	wait_for 10 sh -c '[ "$(nl-ctl get bulkhead/b.queued)" = 1 ]'
+	nl-ctl set bulkhead/b.max=2
+	wait "$pid"
+	free 1
+	nl-observe replay --json --set bulkhead/b.queue=9 ev >out
+	jq -e '.admitted == [2, 2] and .unclear == [1, 1] and .wait_seconds[0] < .wait_seconds[1]' out
+	held 2 -m1 lost
+	run -75 nl-bulkhead -m1 lost true
+	free 2
+	sed '/"cmd":"sh"/d' ev >other
+	nl-observe replay --json --set bulkhead/lost.max=1 other >out
+	jq -e '.calls == [1, 1] and .rejected == [0, 1] and .unclear == [1, 1]' out
+}
+
+@test "replay of a bulkhead knows a call that was killed from its acquisition, until another had its slot" {
+	export NL_EVENTS=$PWD/ev@debug
+	held 1 -m1 b
+	kill -KILL "${pids[1]}"
+	wait "${pids[1]}" || :
+	admitted() { nl-bulkhead -m1 b true; }
+	wait_for 10 admitted
+	nl-observe replay --json --set bulkhead/b.max=1 ev >out
+	jq -e '.admitted == [2, 2] and .unknown == [0, 0] and .unclear == [0, 0] and .peak == [1, 1]' out
+	run jq -s 'map(select(.event == "nl.bulkhead.rejected")) | length' ev
+	jq -e --argjson n "$output" '.rejected == [$n, $n]' out
+}
+
 @test "replay refuses what it cannot do" {
 	NL_EVENTS=$PWD/ev nl-timeout 5s true
 	run -125 nl-observe replay ev
 	[[ $output == *'under which values?'* ]]
-	run -125 nl-observe replay --set bulkhead/db.max=2 ev
-	[[ $output == *'breakers, retries and timeouts can be replayed'* ]]
+	run -125 nl-observe replay --set race/db.delay=2 ev
+	[[ $output == *'breakers, bulkheads, retries and timeouts can be replayed'* ]]
+	run -125 nl-observe replay --set bulkhead/db.exit-code=2 ev
+	[[ $output == *'of bulkheads max, queue and wait can be replayed'* ]]
+	run -125 nl-observe replay --set bulkhead/db.max=x ev
+	run -1 nl-observe replay --set bulkhead/db.max=2 ev
 	run -125 nl-observe replay --set db.failure=2 ev
 	run -1 nl-observe replay --set db.failures=2 ev
 }

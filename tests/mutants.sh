@@ -105,6 +105,8 @@ table() {
 	LIVE_IS_KILLED      bats serve.bats 'was killed is told'
 	FINDS_AGAIN         bats serve.bats 'was killed is told'
 	SCRAPE_WAITS        bats export.bats 'within five seconds'
+	REPLAYS_NO_QUEUE    bats explain.bats 'under the recorded values is what was, in a storm'
+	REPLAY_BARGES       bats explain.bats 'under the recorded values is what was, in a storm'
 	EOF
 }
 

@@ -192,7 +192,7 @@ static void put_calls(struct nl_out *o, const struct story *s, const struct nl_t
 	nl_out_put(o, "%-11s %-12s  %-13s  %-13s %7s  %s\n", "failed", "TIME", "COMMAND", "END", "TOOK", "SPAN");
 	for (unsigned i = s->shown; i-- > 0; )
 		nl_out_put(o, "%11s %-12s  %-13s  %-13s %7s  %016llx\n", "", clock_text(s->failed[i]->time_us, time),
-		           nl_safe_text(t->text[s->failed[i]->cmd], 13, safe), end_text(s->failed[i]->ws, end),
+		           nl_safe_text(t->texts.text[s->failed[i]->cmd], 13, safe), end_text(s->failed[i]->ws, end),
 		           nl_span_text((double)s->failed[i]->dur_us / 1e6, span), (unsigned long long)s->failed[i]->span);
 	if (s->failures > s->shown)
 		nl_out_put(o, "%11s and %u before these\n", "", s->failures - s->shown);
@@ -204,7 +204,7 @@ static void put_calls(struct nl_out *o, const struct story *s, const struct nl_t
 static void put_values(struct nl_out *o, const struct explain *e, const struct story *s)
 {
 	char time[32], a[256], b[256], c[256], d[256];
-	const char *cfg = e->tapes.text[s->opened->cfg];
+	const char *cfg = e->tapes.texts.text[s->opened->cfg];
 	nl_out_put(o, "values      %s\n", *cfg ? nl_safe_text(cfg, 66, a) : "those by default");
 	uint64_t n = e->commands, from = n > COMMANDS ? n - COMMANDS : 0;
 	for (uint64_t i = from; i < n; i++) {
@@ -235,7 +235,7 @@ static void put_breaker(struct nl_out *o, const struct explain *e, const struct 
 	char safe[256], time[28];
 	struct nl_circuit_cfg rules = { 0 };
 	struct nl_err err;
-	(void)nl_tape_rules(e->tapes.text[s->opened->cfg], NULL, 0, &rules, &err);
+	(void)nl_tape_rules(e->tapes.texts.text[s->opened->cfg], NULL, 0, &rules, &err);
 	nl_time_text(s->opened->time_us * NL_US, time);
 	time[10] = ' ';
 	nl_out_put(o, "breaker/%s opened at %.19s UTC, from %s\n", nl_safe_text(t->policy, 30, safe), time,
@@ -258,12 +258,12 @@ static void put_breaker_json(struct nl_out *o, const struct explain *e, const st
 	nl_out_uint(o, "failures", s->opened->failures);
 	nl_out_uint(o, "calls", s->opened->calls);
 	nl_out_uint(o, "found", s->failures);
-	nl_out_str(o, "cfg", e->tapes.text[s->opened->cfg]);
+	nl_out_str(o, "cfg", e->tapes.texts.text[s->opened->cfg]);
 	nl_out_begin(o, "failed", '[');
 	for (unsigned i = s->shown; i-- > 0; ) {
 		nl_out_begin(o, NULL, '{');
 		nl_out_time(o, "time", s->failed[i]->time_us * NL_US);
-		nl_out_str(o, "cmd", e->tapes.text[s->failed[i]->cmd]);
+		nl_out_str(o, "cmd", e->tapes.texts.text[s->failed[i]->cmd]);
 		nl_out_str(o, "end", end_text(s->failed[i]->ws, end));
 		nl_out_secs(o, "dur_s", s->failed[i]->dur_us * NL_US);
 		snprintf(span, sizeof span, "%016llx", (unsigned long long)s->failed[i]->span);
@@ -316,7 +316,7 @@ static int explain_answer(struct nl_ask *ask, struct nl_out *o, struct nl_err *e
 	if (!nl_ask_series(ask, ask->arg[0], err))
 		return 1;
 	struct nl_tape *t = e->tapes.first;
-	if (e->tapes.starved || (t && nl_tape_by_step(t) < 0))
+	if (e->tapes.starved || e->tapes.texts.starved || (t && nl_tape_by_step(t) < 0))
 		return nl_fail(err, "out of memory");
 	if (t && find_story(&s, t))
 		(ask->json ? put_breaker_json : put_breaker)(o, e, t, &s);

@@ -22,17 +22,18 @@ static void set_all(struct nl_svc *svc, char *list)
 	}
 }
 
-int nl_tape_rules(const char *cfg, const char *const *set, unsigned n, struct nl_circuit_cfg *out, struct nl_err *err)
+struct nl_svc *nl_tape_configured(const struct nl_layer *layer, const char *cfg, const char *const *set, unsigned n, struct nl_err *err)
 {
-	struct nl_svc *svc = calloc(1, nl_breaker.size);
+	struct nl_svc *svc = calloc(1, layer->size);
 	char *list = strdup(cfg), key[40];
 	int r = 0;
 	if (!svc || !list) {
 		free(list);
 		free(svc);
-		return nl_fail(err, "out of memory");
+		(void)nl_fail(err, "out of memory");
+		return NULL;
 	}
-	svc->layer = &nl_breaker;
+	svc->layer = layer;
 	set_all(svc, list);
 	for (unsigned i = 0; i < n && r == 0; i++) {
 		const char *value = strchr(set[i], '=');
@@ -45,11 +46,20 @@ int nl_tape_rules(const char *cfg, const char *const *set, unsigned n, struct nl
 			r = nl_opt_set(svc, key, value + 1, err);
 		}
 	}
-	if (r == 0)
-		*out = nl_breaker_config(svc);
 	free(list);
+	if (r < 0)
+		free(svc);
+	return r < 0 ? NULL : svc;
+}
+
+int nl_tape_rules(const char *cfg, const char *const *set, unsigned n, struct nl_circuit_cfg *out, struct nl_err *err)
+{
+	struct nl_svc *svc = nl_tape_configured(&nl_breaker, cfg, set, n, err);
+	if (!svc)
+		return -1;
+	*out = nl_breaker_config(svc);
 	free(svc);
-	return r;
+	return 0;
 }
 
 struct nl_player nl_player_of(const struct nl_tapes *t)
@@ -63,7 +73,7 @@ const struct nl_circuit_cfg *nl_player_rules(struct nl_player *p, const struct n
 	if (p->rules_of == b->cfg)
 		return &p->rules;
 	p->rules_of = b->cfg;
-	if (nl_tape_rules(p->tapes->text[b->cfg], NULL, 0, &p->rules, &err) < 0)
+	if (nl_tape_rules(p->tapes->texts.text[b->cfg], NULL, 0, &p->rules, &err) < 0)
 		p->rules_of = UINT32_MAX;
 	return &p->rules;
 }

@@ -7,6 +7,7 @@
 
 #include "observe/condition.h"
 #include "observe/observe.h"
+#include "observe/stays.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +15,14 @@
 
 enum { HOLDS, WARNING, CRITICAL, UNKNOWN };
 
-struct target { char name[64]; struct nl_calls *calls; const char *set[NL_LIST_MOST]; unsigned n; int figures; struct nl_figure figure[NL_FIGURES]; };
+struct target { char name[96]; struct nl_calls *calls; bool bulkhead; struct nl_stays stays; const char *set[NL_LIST_MOST]; unsigned n; int figures; struct nl_figure figure[NL_FIGURES]; };
 struct replay { struct nl_tapes tapes; struct target target[NL_LIST_MOST]; unsigned n; };
+
+static bool is_kind(const char *name, const char *kind)
+{
+	size_t n = strlen(kind);
+	return !strncmp(name, kind, n) && name[n] == '/';
+}
 
 static int take_calls(struct target *t, const char *set, struct nl_err *err)
 {
@@ -34,17 +41,17 @@ static int take_calls(struct target *t, const char *set, struct nl_err *err)
 static int take_set(struct replay *r, const char *text, struct nl_err *err)
 {
 	const char *value = strchr(text, '='), *dot = value;
-	char name[64];
+	char name[96];
 	struct nl_circuit_cfg cfg;
 	while (dot && dot > text && *dot != '.')
 		dot--;
 	if (!value || *dot != '.' || (size_t)(dot - text) >= sizeof name)
-		return nl_fail(err, "replay: --set '%.60s': breaker/NAME.KEY=VALUE is wanted", text);
+		return nl_fail(err, "replay: --set '%.60s': KIND/NAME.KEY=VALUE is wanted", text);
 	snprintf(name, sizeof name, "%.*s", (int)(dot - text), text);
-	bool calls = !strncmp(name, "retry/", 6) || !strncmp(name, "timeout/", 8);
-	if (strchr(name, '/') && strncmp(name, "breaker/", 8) && !calls)
-		return nl_fail(err, "replay: %.40s: breakers, retries and timeouts can be replayed: what others wait for is not in the log", name);
-	const char *is = strncmp(name, "breaker/", 8) ? name : name + 8;
+	bool calls = is_kind(name, "retry") || is_kind(name, "timeout"), bulkhead = is_kind(name, "bulkhead");
+	if (strchr(name, '/') && !is_kind(name, "breaker") && !calls && !bulkhead)
+		return nl_fail(err, "replay: %.40s: breakers, bulkheads, retries and timeouts can be replayed", name);
+	const char *is = is_kind(name, "breaker") ? name + 8 : name;
 	struct target *t = r->target;
 	while (t < r->target + r->n && strcmp(t->name, is))
 		t++;
@@ -55,6 +62,9 @@ static int take_set(struct replay *r, const char *text, struct nl_err *err)
 		return take_calls(t, dot + 1, err);
 	t->set[t->n++] = dot + 1;
 	struct nl_err why = { "" };
+	t->bulkhead = bulkhead;
+	if (bulkhead)
+		return nl_replay_bulkhead_set(dot + 1, &why) < 0 ? nl_fail(err, "replay: %.150s", why.msg) : 0;
 	return nl_tape_rules("", &t->set[t->n - 1], 1, &cfg, &why) < 0 ? nl_fail(err, "replay: %.150s", why.msg) : 0;
 }
 
@@ -74,9 +84,12 @@ static int replay_begin(struct nl_ask *ask, struct nl_intake *in, struct nl_err 
 	if (ask->opts->what.assert_that && nl_conditions_read(ask->opts->what.assert_that, c, &why) < 0)
 		return nl_fail(err, "replay: --assert %.150s", why.msg);
 	nl_tapes_listen(&r->tapes, in);
-	for (unsigned i = 0; i < r->n; i++)
+	for (unsigned i = 0; i < r->n; i++) {
 		if (r->target[i].calls)
 			nl_intake_listen(in, &r->target[i].calls->base);
+		if (r->target[i].bulkhead)
+			nl_stays_listen(&r->target[i].stays, r->target[i].name + strlen("bulkhead/"), in);
+	}
 	return 0;
 }
 
@@ -121,7 +134,7 @@ static bool figure_of(const struct replay *r, const struct nl_condition *c, stru
 	for (unsigned i = 0; i < r->n; i++)
 		for (int k = 0; k < r->target[i].figures; k++) {
 			const struct nl_figure *f = &r->target[i].figure[k];
-			if (strcmp(f->name, c->metric) || (of && strcmp(strncmp(of, "breaker/", 8) ? of : of + 8, r->target[i].name)))
+			if (strcmp(f->name, c->metric) || (of && strcmp(is_kind(of, "breaker") ? of + 8 : of, r->target[i].name)))
 				continue;
 			sum->low += f->low, sum->high += f->high, found = true;
 		}
@@ -156,52 +169,70 @@ static int assert_all(struct nl_ask *ask, const struct replay *r, struct nl_out 
 	return n < 0 ? -1 : worst;
 }
 
+static int none(const struct target *t, const char *what, struct nl_err *err)
+{
+	nl_fail(err, "replay: %s: no %s in these events", t->name, what);
+	return 1;
+}
+
+/* 0 with the figures; 1: there is no such policy; -1. */
+static int play(const struct replay *r, struct target *t, struct nl_err *err)
+{
+	struct nl_tape *tape = r->tapes.first;
+	if (t->calls) {
+		t->figures = nl_replay_calls(t->calls, t->figure);
+		return t->calls->calls ? 0 : none(t, "calls of it", err);
+	}
+	if (t->bulkhead) {
+		if (!t->stays.n && !t->stays.starved)
+			return none(t, "calls of it", err);
+		t->figures = nl_replay_bulkhead(&t->stays, t->set, t->n, t->figure, err);
+		return t->figures < 0 ? -1 : 0;
+	}
+	while (tape && strcmp(tape->policy, t->name))
+		tape = tape->next;
+	if (!tape)
+		return none(t, "such breaker", err);
+	if (nl_tape_by_time(tape) < 0)
+		return nl_fail(err, "out of memory");
+	t->figures = nl_replay_breaker(&r->tapes, tape, t->set, t->n, t->figure, err);
+	return t->figures < 0 ? -1 : 0;
+}
+
 static int replay_answer(struct nl_ask *ask, struct nl_out *o, struct nl_err *err)
 {
 	struct replay *r = ask->data;
-	if (r->tapes.starved)
+	bool bulkheads = false;
+	if (r->tapes.starved || r->tapes.texts.starved)
 		return nl_fail(err, "out of memory");
 	for (unsigned i = 0; i < r->n; i++) {
-		struct target *t = &r->target[i];
-		struct nl_tape *tape = r->tapes.first;
-		if (t->calls) {
-			if (!t->calls->calls) {
-				nl_fail(err, "replay: %s: no calls of it in these events", t->name);
-				return 1;
-			}
-			t->figures = nl_replay_calls(t->calls, t->figure);
-			put(ask, o, t);
-			continue;
-		}
-		while (tape && strcmp(tape->policy, t->name))
-			tape = tape->next;
-		if (!tape) {
-			nl_fail(err, "replay: %s: no such breaker in these events", t->name);
-			return 1;
-		}
-		if (nl_tape_by_time(tape) < 0)
-			return nl_fail(err, "out of memory");
-		t->figures = nl_replay_breaker(&r->tapes, tape, t->set, t->n, t->figure, err);
-		if (t->figures < 0)
-			return -1;
-		put(ask, o, t);
+		int is = play(r, &r->target[i], err);
+		if (is != 0)
+			return is;
+		bulkheads |= r->target[i].bulkhead;
+		put(ask, o, &r->target[i]);
 	}
 	if (!ask->json)
 		nl_out_put(o, "\nCalls come when they came and end as they ended; that others call more or less\n"
 		              "when they are answered otherwise is not modelled.  A range: what was rejected,\n"
 		              "stopped or not tried has no end; it all fails at one side of it, and all\n"
 		              "succeeds at the other.\n");
+	if (!ask->json && bulkheads)
+		nl_out_put(o, "\nIn a bulkhead calls take as long as they took, however many run at once.  One\n"
+		              "that was rejected takes 0 s at one side, and the p99 of those that ran at the\n"
+		              "other.\n");
 	return assert_all(ask, r, o, err);
 }
 
 static void replay_end(struct nl_ask *ask)
 {
 	struct replay *r = ask->data;
-	for (unsigned i = 0; r && i < r->n; i++)
-		if (r->target[i].calls) {
+	for (unsigned i = 0; r && i < r->n; i++) {
+		if (r->target[i].calls)
 			free(r->target[i].calls->going);
-			free(r->target[i].calls);
-		}
+		nl_stays_free(&r->target[i].stays);
+		free(r->target[i].calls);
+	}
 	if (r)
 		nl_tapes_free(&r->tapes);
 	free(r);

@@ -9,10 +9,16 @@
 #include "observe/tape.h"
 
 struct nl_figure { const char *name; double was, low, high; };  /* was: as recorded, -1: not */
-#define NL_FIGURES 8
+#define NL_FIGURES 16
 
 /* Fills in figures of a breaker whose tape is in order of time; their number, -1: with err. */
 int nl_replay_breaker(const struct nl_tapes *, const struct nl_tape *, const char *const *set, unsigned n, struct nl_figure[NL_FIGURES], struct nl_err *);
+
+/* A bulkhead; set: KEY=VALUE of its options max, queue, wait. */
+struct nl_stays;
+int nl_replay_bulkhead(struct nl_stays *, const char *const *set, unsigned n, struct nl_figure[NL_FIGURES], struct nl_err *);
+/* Could that be set?  0, -1 with err. */
+int nl_replay_bulkhead_set(const char *set, struct nl_err *);
 
 /* Timeouts and retries: counted while their events are read. */
 #define NL_GOING 4096                   /* calls at once of which it is known what happened inside */

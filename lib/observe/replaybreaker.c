@@ -120,7 +120,7 @@ static int run(struct play *p, struct nl_err *err)
 		boot = m->boot;
 		if (p->rules_of == UINT32_MAX || (b->kind == NL_BEAT_RESULT && b->cfg != p->rules_of)) {
 			p->rules_of = b->cfg;
-			if (nl_tape_rules(p->tapes->text[b->cfg], p->set, p->nset, &p->rules, err) < 0)
+			if (nl_tape_rules(p->tapes->texts.text[b->cfg], p->set, p->nset, &p->rules, err) < 0)
 				return -1;
 		}
 		if (is_command(b))

@@ -10,8 +10,6 @@
 #include <string.h>
 
 #define COMMANDS 1000                   /* different ones that are kept */
-#define TEXT_MAX (64u << 20)
-#define BOOT_US 1000000                 /* two boots differ by more, and a clock that is set is another boot to us */
 
 /* Attributes of one line, which is parsed once. */
 struct attrs { const char *line; struct nl_json_tok tok[NL_FACT_MAX / 2 + 1]; };
@@ -36,29 +34,6 @@ static const char *word(const struct attrs *a, const char *key, char *buf, size_
 	if (at < 0 || nl_json_string(a->line, &a->tok[at], buf, size) < 0)
 		*buf = '\0';
 	return buf;
-}
-
-/* Commands beyond most are "", and nobody minds. */
-static uint32_t text_of(struct nl_tapes *t, const char *text, uint32_t most)
-{
-	for (uint32_t i = t->texts; i-- > 0; )
-		if (!strcmp(t->text[i], text))
-			return i;
-	if (t->texts >= most)
-		return 0;
-	if (t->texts == t->rooms) {
-		uint32_t rooms = 2 * t->rooms + 16;
-		char **more = realloc(t->text, rooms * sizeof *more);
-		if (!more) {
-			t->starved = true;
-			return 0;
-		}
-		t->text = more, t->rooms = rooms;
-	}
-	char *copy = nl_arena_text(&t->arena, text, strlen(text));
-	t->starved |= !copy;
-	t->text[t->texts] = copy;
-	return copy ? t->texts++ : 0;
 }
 
 static struct nl_tape *tape_of(struct nl_tapes *t, struct nl_quote policy)
@@ -130,7 +105,7 @@ static void request(struct nl_tapes *t, struct nl_tape *tape, const struct nl_fa
 		return;
 	b->epoch = (uint64_t)whole(a, "permit", 0);
 	b->dur_us = f->dur_us, b->ws = status_of(f);
-	b->cfg = text_of(t, word(a, "cfg", text, sizeof text), UINT32_MAX);
+	b->cfg = nl_texts_add(&t->texts, word(a, "cfg", text, sizeof text), UINT32_MAX);
 	b->asked = (uint32_t)whole(a, "asked_step", 0);
 	if (b->asked) {
 		struct nl_beat asked = *b;
@@ -172,7 +147,7 @@ static void moved(struct nl_tapes *t, struct nl_tape *tape, const struct nl_fact
 	b->reason = f->told == NL_TOLD_HALF_OPEN ? NL_WHY_TIME : f->told == NL_TOLD_FORCED ? NL_WHY_FORCED : f->told == NL_TOLD_COMMAND
 	            ? NL_WHY_RESET : reason_of(word(a, "reason", text, sizeof text));
 	b->result = event_of((enum nl_circuit_state)b->to, (enum nl_circuit_reason)b->reason);
-	b->cfg = text_of(t, word(a, "cfg", text, sizeof text), UINT32_MAX);
+	b->cfg = nl_texts_add(&t->texts, word(a, "cfg", text, sizeof text), UINT32_MAX);
 	b->failures = (uint32_t)whole(a, "failures", 0), b->calls = (uint32_t)whole(a, "calls", 0);
 	b->open_us = micros(a, "open_s", -1);
 	int64_t calls = whole(a, "window_calls", 0), span = micros(a, "window_s", 0);
@@ -208,7 +183,7 @@ static void take_line(struct nl_listener *l, enum nl_line is, const struct nl_fa
 	char cmd[72];
 	struct nl_beat b = {
 		.time_us = f->time_us, .at_us = f->mono_us, .off_us = f->mono_us < 0 ? 0 : f->time_us - f->mono_us, .span = f->span, .open_us = -1,
-		.cmd = f->cmd.n ? text_of(t, word(&a, "cmd", cmd, sizeof cmd), COMMANDS) : 0,
+		.cmd = f->cmd.n ? nl_texts_add(&t->texts, word(&a, "cmd", cmd, sizeof cmd), COMMANDS) : 0,
 	};
 	struct nl_tape *tape = tape_of(t, f->policy);
 	if (!tape)
@@ -232,8 +207,6 @@ static void take_line(struct nl_listener *l, enum nl_line is, const struct nl_fa
 void nl_tapes_listen(struct nl_tapes *t, struct nl_intake *in)
 {
 	t->base.line = take_line;
-	t->arena.most = TEXT_MAX;
-	(void)text_of(t, "", 1);
 	nl_intake_listen(in, &t->base);
 }
 
@@ -246,17 +219,10 @@ void nl_tapes_free(struct nl_tapes *t)
 		free(tape->beat);
 		free(tape);
 	}
-	free(t->text);
-	nl_arena_free(&t->arena);
+	nl_texts_free(&t->texts);
 }
 
 #define BY(a, b) if ((a) != (b)) return (a) < (b) ? -1 : 1
-
-static int by_offset(const void *x, const void *y)
-{
-	BY(*(const int64_t *)x, *(const int64_t *)y);
-	return 0;
-}
 
 /* life is the number of the boot here. */
 static int by_clock(const void *x, const void *y)
@@ -283,32 +249,16 @@ static int by_step(const void *x, const void *y)
 	return 0;
 }
 
-/* The last of n ascending numbers that is not above v. */
-static size_t place_of(const int64_t *of, size_t n, int64_t v)
-{
-	size_t at = 0;
-	while (n - at > 1)
-		*(of[(at + n) / 2] <= v ? &at : &n) = (at + n) / 2;
-	return at;
-}
-
 int nl_tape_by_time(struct nl_tape *t)
 {
-	int64_t *boot = calloc(t->n + 1, sizeof *boot), before = INT64_MIN / 2;
-	size_t boots = 0;
+	int64_t *boot = calloc(t->n + 1, sizeof *boot);
 	if (!boot)
 		return -1;
 	for (size_t i = 0; i < t->n; i++)
 		boot[i] = t->beat[i].off_us;
-	qsort(boot, t->n, sizeof *boot, by_offset);
-	for (size_t i = 0; i < t->n; i++) {     // Of each group of offsets the least one stays.
-		int64_t off = boot[i];
-		if (off - before > BOOT_US)
-			boot[boots++] = off;
-		before = off;
-	}
+	size_t boots = nl_boots_sort(boot, t->n);
 	for (size_t i = 0; i < t->n; i++)
-		t->beat[i].life = (uint32_t)place_of(boot, boots, t->beat[i].off_us);
+		t->beat[i].life = nl_boots_find(boot, boots, t->beat[i].off_us);
 	free(boot);
 	qsort(t->beat, t->n, sizeof *t->beat, by_clock);
 	return 0;
@@ -328,7 +278,7 @@ int nl_tape_by_step(struct nl_tape *t)
 	for (size_t i = 0; i < t->n; i++) {
 		struct nl_beat *b = &t->beat[i];
 		bool steps = b->kind <= NL_BEAT_MOVED, same = n && b->step == seen[n - 1] && b->at_us == at_us;
-		bool again = steps && n && !same && b->step <= seen[n - 1] && (b->step == 1 || seen[place_of(seen, n, b->step)] == b->step);
+		bool again = steps && n && !same && b->step <= seen[n - 1] && (b->step == 1 || seen[nl_place_in(seen, n, b->step)] == b->step);
 		if (i && (b->life != boot || again))
 			life++, n = 0;
 		boot = b->life;

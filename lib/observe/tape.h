@@ -11,9 +11,9 @@
 #ifndef NL_TAPE_H
 #define NL_TAPE_H
 
-#include "arena.h"
 #include "circuit.h"
 #include "observe/query.h"
+#include "observe/texts.h"
 
 enum nl_beat_kind {
 	NL_BEAT_ASKED,                  /* an admission that changed the record (gobreaker) */
@@ -45,10 +45,8 @@ struct nl_tapes {
 	struct nl_listener base;
 	const char *only;               /* "db", "breaker/db", or NULL: all */
 	struct nl_tape *first;
-	char **text;                    /* of commands and options, each once; [0] is "" */
-	uint32_t texts, rooms;
-	struct nl_arena arena;          /* they are there */
-	bool starved;                   /* no memory for something */
+	struct nl_texts texts;          /* of commands and options */
+	bool starved;                   /* no memory for a beat */
 };
 
 void nl_tapes_listen(struct nl_tapes *, struct nl_intake *);
@@ -59,7 +57,10 @@ void nl_tapes_free(struct nl_tapes *);
 int nl_tape_by_step(struct nl_tape *);
 int nl_tape_by_time(struct nl_tape *);
 
-/* Rules from the text of an event, and then from KEY=VALUE words that stand over it. */
+/* A layer's instance as the text of an event says, and KEY=VALUE words that stand over
+ * it; to be freed.  NULL with err. */
+struct nl_svc *nl_tape_configured(const struct nl_layer *, const char *cfg, const char *const *set, unsigned n, struct nl_err *);
+/* Of that a breaker's rules. */
 int nl_tape_rules(const char *cfg, const char *const *set, unsigned n, struct nl_circuit_cfg *, struct nl_err *);
 
 /* A circuit that is played.  known: it is in the state that the log's was. */

@@ -258,7 +258,7 @@ static int verify_answer(struct nl_ask *ask, struct nl_out *o, struct nl_err *er
 {
 	struct nl_tapes *t = ask->data;
 	struct verifier v = { .ask = ask, .o = o };
-	if (t->starved)
+	if (t->starved || t->texts.starved)
 		return nl_fail(err, "out of memory");
 	for (struct nl_tape *tape = t->first; tape; tape = tape->next)
 		if (verify(&v, t, tape, err) < 0)

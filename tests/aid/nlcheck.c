@@ -93,6 +93,8 @@ static const struct key envelope[] = {
 
 #define COUNT_OF_BREAKER { "counted", COUNTED, MAY }, { "permit", NUMBER, WITH }, { "asked_step", NUMBER, MAY }, \
 	{ "asked_us", NUMBER, WITH }, { "step", NUMBER, MAY }, { "at_step", NUMBER, MAY }, { "at_us", NUMBER, MAY }, { "cfg", TEXT, MAY }
+#define PLACE_IN_BULKHEAD { "came_us", NUMBER, MAY }, { "decided_us", NUMBER, WITH }, { "left_us", NUMBER, WITH }, { "found", NUMBER, WITH }, \
+	{ "got_us", NUMBER, MAY }, { "refused", FULL, MAY }
 #define PLACE K("step", NUMBER), K("at_us", NUMBER), { "cfg", TEXT, MAY }
 #define OUTCOME { "exit", EXIT, MAY }, { "signal", SIGNAL, ELSE }
 
@@ -104,16 +106,18 @@ static const struct event {
 	int sev, sev_inner;             /* at depth 0, and deeper */
 	const char *kind;               /* the only one that emits it, NULL: any */
 	enum role role;
-	struct key key[18];
+	struct key key[22];
 } event[] = {
 	{ "nl.run.started", 5, 5, NULL, STARTED, {
 		K("tool", TOOL), K("ver", TEXT), K("cmd", TEXT), K("host", TEXT), K("boot", TEXT), K("cfg", TEXT) } },
 	{ "nl.run.ended", 9, 9, NULL, ENDED, {
 		OUTCOME, K("dur_s", SECONDS), K("events", FROM_1), { "dropped", FROM_1, MAY } } },
 	{ "nl.request.success", 9, 9, NULL, REQUEST, {
-		K("cmd", TEXT), OUTCOME, K("dur_s", SECONDS), { "attempts", NUMBER, IF_RETRY }, { "last_s", SECONDS, MAY }, COUNT_OF_BREAKER } },
+		K("cmd", TEXT), OUTCOME, K("dur_s", SECONDS), { "attempts", NUMBER, IF_RETRY }, { "last_s", SECONDS, MAY }, COUNT_OF_BREAKER,
+		PLACE_IN_BULKHEAD } },
 	{ "nl.request.failure", 17, 13, NULL, REQUEST, {
-		K("cmd", TEXT), OUTCOME, K("err", ERR), K("dur_s", SECONDS), { "attempts", NUMBER, IF_RETRY }, COUNT_OF_BREAKER } },
+		K("cmd", TEXT), OUTCOME, K("err", ERR), K("dur_s", SECONDS), { "attempts", NUMBER, IF_RETRY }, COUNT_OF_BREAKER,
+		PLACE_IN_BULKHEAD } },
 	{ "nl.retry.attempt", 13, 13, "retry", IN_CALL, {
 		K("cmd", TEXT), K("attempt", FROM_1), K("max", NUMBER), OUTCOME, K("err", ERR), K("dur_s", SECONDS),
 		K("delay_s", SECONDS), { "retry_after_s", SECONDS, MAY }, { "capped", BOOL, WITH }, { "held_bytes", NUMBER, MAY } } },
