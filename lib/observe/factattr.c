@@ -6,18 +6,53 @@
 
 #include "json.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct attr { struct nl_json_tok tok; const char *line; };
 
 /* The line is that of a fact, so it parses. */
-static bool find(const struct nl_fact *f, const char *key, struct attr *a)
+static bool find_parsing(const struct nl_fact *f, const char *key, struct attr *a)
 {
 	struct nl_json_tok tok[NL_FACT_MAX / 2 + 1];
 	int v = nl_json_parse(f->line.s, f->line.n, tok, sizeof tok / sizeof *tok, NULL) < 0 ? -1 : nl_json_get(f->line.s, tok, 0, key);
 	if (v < 0)
 		return false;
 	*a = (struct attr){ tok[v], f->line.s };
+	return true;
+}
+
+/* The value that begins at v, if it ends where it seems to. */
+static bool is_plain(const char *v, const char *end, struct nl_json_tok *tok)
+{
+	bool text = *v == '"';
+	const char *from = v + text, *to = from;
+	while (to < end && (text ? *to != '"' && *to != '\\' : *to > ' ' && *to != ',' && *to != '}'))
+		to++;
+	if (to == end || *to == '\\' || *v == '{' || *v == '[' || (!text && *to <= ' '))
+		return false;
+	tok->type = text ? NL_JSON_STRING : *v == 't' ? NL_JSON_TRUE : *v == 'f' ? NL_JSON_FALSE : *v == 'n' ? NL_JSON_NULL : NL_JSON_NUMBER;
+	tok->start = (unsigned)(from - v), tok->end = (unsigned)(to - v);
+	return true;
+}
+
+/*
+ * Finds it without reading the rest, as our own tools write it.  A quote that is
+ * in a text has a backslash before it, so "key" is a text of its own, and a key
+ * of the event where a colon follows and no bracket is before it.
+ */
+static bool find(const struct nl_fact *f, const char *key, struct attr *a)
+{
+	char quoted[48];
+	size_t n = (size_t)snprintf(quoted, sizeof quoted, "\"%s\"", key);
+	const char *line = f->line.s, *end = line + f->line.n, *p = n < sizeof quoted ? memmem(line, f->line.n, quoted, n) : NULL;
+	if (!p && n < sizeof quoted && !memchr(line, '\\', f->line.n))
+		return false;
+	if (!p || p[n] != ':' || memchr(line + 1, '{', (size_t)(p - line - 1)) || !is_plain(p + n + 1, end, &a->tok))
+		return find_parsing(f, key, a);
+	unsigned at = (unsigned)(p + n + 1 - line);
+	a->tok.start += at, a->tok.end += at;
+	a->line = line;
 	return true;
 }
 

@@ -262,7 +262,20 @@ static void attributes(void)
 		CHECK(nl_fact_us(&fact, "none", 7) == 7 && nl_fact_us(&fact, "big", 7) == 7);
 		CHECK(nl_fact_real(&fact, "rate", 7) == 0.55 && nl_fact_real(&fact, "from", 7) == 7 && nl_fact_real(&fact, "none", 7) == 7);
 	}
+	TEST("wherever and however an attribute stands, it is that of the event itself") {
+		static const char *const row[] = {
+			",\"reason\":\"full\"", ",\"reason\" : \"full\"", ", \"reason\":\"full\" ", ",\"re\\u0061son\":\"full\"", ",\"reason\":\"f\\u0075ll\"",
+			",\"tags\":{\"reason\":\"no\"},\"reason\":\"full\"", ",\"why\":\"reason\",\"reason\":\"full\"",
+			",\"why\":\"\\\"reason\\\":\\\"no\\\"\",\"reason\":\"full\"", ",\"arms\":[{\"n\":1}],\"reason\":\"full\",\"x\":1",
+		};
+		for (size_t i = 0; i < LEN(row); i++)
+			CHECK_ROW(read_s(with(row[i])) == NL_LINE_OK && nl_fact_str(&fact, "reason", buf, sizeof buf) == 4 && strcmp(buf, "full") == 0, row[i]);
+		CHECK(read_s(with(",\"tags\":{\"reason\":\"no\"}")) == NL_LINE_OK && nl_fact_attr(&fact, "reason").n == 0);
+		CHECK(read_s(with(",\"n\": 5 ,\"m\":5 ,\"k\":6")) == NL_LINE_OK && nl_fact_int(&fact, "n", 7) == 5 && nl_fact_int(&fact, "m", 7) == 5
+		      && nl_fact_int(&fact, "k", 7) == 6);
+	}
 	TEST("a text is unescaped and cut at a character") {
+		CHECK(read_s(with(",\"n\":-3,\"from\":\"a\\u00e9\\\"z\"")) == NL_LINE_OK);
 		CHECK(nl_fact_str(&fact, "from", buf, sizeof buf) == 5 && strcmp(buf, "a\xc3\xa9\"z") == 0);
 		CHECK(nl_fact_str(&fact, "from", buf, 3) == 1 && strcmp(buf, "a") == 0);
 		CHECK(nl_fact_str(&fact, "from", buf, 4) == 3 && strcmp(buf, "a\xc3\xa9") == 0);
