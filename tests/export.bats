@@ -34,28 +34,45 @@ metric() { awk -v name="$1" '$1 == name { print $2 }' "${2-prom}"; }
 	[ "$(metric 'nl_attempts_total{kind="retry",policy="db",attempt_type="original"}')" = 2 ]
 	[ "$(metric 'nl_attempts_total{kind="retry",policy="db",attempt_type="retry"}')" = 3 ]
 	[ "$(metric 'nl_calls_recovered_total{kind="retry",policy="db"}')" = 1 ]
-	[ "$(metric 'nl_retries_exhausted_total{kind="retry",policy="db"}')" = 1 ]
+	[ "$(metric 'nl_retries_exhausted_total{kind="retry",policy="db",reason="max_attempts"}')" = 1 ]
+	[ "$(metric 'nl_attempt_duration_seconds_count{kind="retry",policy="db",error_type=""}')" = 1 ]
+	[ "$(metric 'nl_attempt_duration_seconds_count{kind="retry",policy="db",error_type="failed"}')" = 4 ]
 	[ "$(metric 'nl_retry_delay_seconds_sum{kind="retry",policy="db"}')" = 0.003000 ]
-	[ "$(metric 'nl_timeouts_total{kind="timeout",policy="slow"}')" = 1 ]
+	[ "$(metric 'nl_timeouts_total{kind="timeout",policy="slow",killed="false"}')" = 1 ]
 	[ "$(metric 'nl_request_failures_total{kind="timeout",policy="slow",error_type="timeout"}')" = 1 ]
-	[ "$(metric 'nl_circuit_transitions_total{kind="breaker",policy="api",to="open"}')" = 1 ]
+	[ "$(metric 'nl_circuit_transitions_total{kind="breaker",policy="api",from="closed",to="open",reason="consecutive"}')" = 1 ]
 	[ "$(metric 'nl_circuit_rejections_total{kind="breaker",policy="api"}')" = 1 ]
 	[ "$(metric 'nl_bulkhead_limit{kind="bulkhead",policy="pool"}')" = 3 ]
 	[ "$(metric 'nl_bulkhead_usage{kind="bulkhead",policy="pool"}')" = 0 ]
 	[ "$(metric 'nl_bulkhead_hold_duration_seconds_count{kind="bulkhead",policy="pool"}')" = 1 ]
-	[ "$(metric 'nl_race_wins_total{kind="race",policy="two"}')" = 1 ]
-	[ "$(metric 'nl_fallback_uses_total{kind="fallback",policy="page"}')" = 1 ]
+	[ "$(metric 'nl_race_wins_total{kind="race",policy="two",arm="1"}')" = 1 ]
+	[ "$(metric 'nl_fallback_uses_total{kind="fallback",policy="page",to="2"}')" = 1 ]
 	[ "$(metric 'nl_observe_lines_total{verdict="ok"}')" -eq "$(wc -l <ev)" ]
 	[ "$(metric 'nl_observe_events_lost_total')" = 0 ]
+}
+
+# words ATTRIBUTE EVENT: those that it may have.
+words() {
+	jq -r --arg event "$2" ".allOf[] | select(.if.properties.event.const == \$event) | .then.properties.$1.enum[]" "$NL_ROOT/lib/nl-events.schema.json" | xargs
 }
 
 @test "What a policy may ever count is there at 0 from the beginning" {
 	NL_EVENTS=$PWD/ev nl-retry --name db true
 	NL_EVENTS=$PWD/ev nl-breaker api true
+	NL_EVENTS=$PWD/ev nl-timeout --name slow 10 true
+	NL_EVENTS=$PWD/ev nl-bulkhead -m1 pool true
+	NL_EVENTS=$PWD/ev nl-race --name two [ true ] [ sleep 60 ]
+	NL_EVENTS=$PWD/ev nl-fallback --name page [ true ] [ false ]
 	nl-observe export ev >prom
 	[ "$(metric 'nl_request_duration_seconds_count{kind="retry",policy="db",error_type="failed"}')" = 0 ]
 	[ "$(metric 'nl_attempts_total{kind="retry",policy="db",attempt_type="retry"}')" = 0 ]
-	[ "$(metric 'nl_circuit_transitions_total{kind="breaker",policy="api",to="open"}')" = 0 ]
+	[ "$(grep -c '^nl_circuit_transitions_total{.*} 0$' prom)" = 6 ]
+	[ "$(metric 'nl_circuit_transitions_total{kind="breaker",policy="api",from="half_open",to="open",reason="probe_failed"}')" = 0 ]
+	[ "$(sed -n 's/^nl_retries_exhausted_total{.*,reason="\(.*\)"} 0$/\1/p' prom | xargs)" = "$(words reason nl.retry.exhausted)" ]
+	[ "$(sed -n 's/^nl_bulkhead_rejections_total{.*,reason="\(.*\)"} 0$/\1/p' prom | xargs)" = "$(words reason nl.bulkhead.rejected)" ]
+	[ "$(grep -c '^nl_timeouts_total{kind="timeout",policy="slow",killed=".*"} 0$' prom)" = 2 ]
+	[ "$(metric 'nl_race_wins_total{kind="race",policy="two",arm="2"}')" = 0 ]
+	[ "$(metric 'nl_fallback_uses_total{kind="fallback",policy="page",to="2"}')" = 0 ]
 	[ "$(metric 'nl_circuit_rejections_total{kind="breaker",policy="api"}')" = 0 ]
 }
 
@@ -77,13 +94,82 @@ metric() { awk -v name="$1" '$1 == name { print $2 }' "${2-prom}"; }
 		for le in 0.005 0.1 1 10 3600 +Inf; do
 			n=$(jq -s --arg le "$le" --arg word "$word" '[.[] | select(.event == "nl.request." + $word
 				and ($le == "+Inf" or .dur_s <= ($le | tonumber)))] | unique_by(.run, .seq) | length' ev)
-			[ "$(awk -v le="error_type=\"$type\",le=\"$le\"}" 'index($1, le) { n += $2 } END { print n + 0 }' prom)" = "$n" ]
+			[ "$(awk -v le="error_type=\"$type\",le=\"$le\"}" '/^nl_request/ && index($1, le) { n += $2 } END { print n + 0 }' prom)" = "$n" ]
 		done
 		jq -s --arg word "$word" 'map(select(.event == "nl.request." + $word)) | unique_by(.run, .seq) |
 			map(.dur_s) | add' ev >sum
 		awk -v at="error_type=\"$type\"}" -v sum="$(<sum)" '/_seconds_sum/ && index($1, at) && /^nl_request/ { n += $2 }
 			END { exit !(n - sum < 0.001 && sum - n < 0.001) }' prom
 	done
+}
+
+@test "Durations of a retry's attempts are counted exactly, those that failed apart" {
+	local le type
+
+	eventgen -n 8000 -s 6 -k 1 -e 300000 >ev
+	nl-observe export ev >prom
+	# Of a call that succeeded at once it is the call's.
+	jq -c 'if .event == "nl.retry.attempt" then ["failed", .dur_s] elif .event == "nl.retry.exhausted" then ["failed", .last_s]
+		elif .event == "nl.request.success" then ["", if .attempts == 1 then .dur_s else .last_s end] else empty end' ev >attempts
+	for type in '' failed; do
+		for le in 0.005 0.05 0.1 1 10 +Inf; do
+			[ "$(awk -v le="nl_attempt_duration_seconds_bucket" -v at="error_type=\"$type\",le=\"$le\"}" \
+				'index($1, le) && index($1, at) { n += $2 } END { print n + 0 }' prom)" = \
+				"$(jq -s --arg le "$le" --arg type "$type" 'map(select(.[0] == $type and ($le == "+Inf" or .[1] <= ($le | tonumber)))) | length' attempts)" ]
+		done
+		awk -v at="error_type=\"$type\"}" -v sum="$(jq -s --arg type "$type" 'map(select(.[0] == $type)[1]) | add' attempts)" \
+			'/^nl_attempt_duration_seconds_sum/ && index($1, at) { n += $2 } END { exit !(n > 0 && n - sum < 0.001 && sum - n < 0.001) }' prom
+	done
+	[ "$(awk '/^nl_attempt_duration_seconds_count/ { n += $2 } END { print n }' prom)" = "$(awk '/^nl_attempts_total/ { n += $2 } END { print n }' prom)" ]
+}
+
+# totals METRIC EVENT JQ: METRIC's lines that are not 0 are the events by policy and the labels that JQ makes of one.
+totals() {
+	jq -r "select(.event == \"$2\") | \"$1{kind=\\\"\(.kind)\\\",policy=\\\"\(.policy)\\\",\($3)}\"" ev | sort | uniq -c | awk '{ print $2, $1 }' >theirs
+	grep "^$1{" prom | grep -v ' 0$' | sort >ours
+	[ -s ours ]
+	diff theirs ours
+}
+
+@test "What is counted by label is what the events say, and their sum is all" {
+	local text='"reason=\"\(.reason)\""'
+
+	eventgen -n 30000 -s 7 -v 5 -e 400000 -p 8 -t 20 >ev
+	nl-observe export ev >prom
+	promtool check metrics <prom
+	totals nl_retries_exhausted_total nl.retry.exhausted "$text"
+	totals nl_timeouts_total nl.timeout.occurred '"killed=\"\(.killed)\""'
+	totals nl_bulkhead_rejections_total nl.bulkhead.rejected "$text"
+	jq -c 'if .event == "nl.circuit.half_open" then .to = "half_open" | .reason = "elapsed" | .event = "moved"
+		elif .event == "nl.circuit.opened" then .to = "open" | .event = "moved" elif .event == "nl.circuit.closed" then .to = "closed" | .event = "moved"
+		else empty end' ev >moves
+	mv moves ev
+	totals nl_circuit_transitions_total moved '"from=\"\(.from)\",to=\"\(.to)\",reason=\"\(.reason)\""'
+}
+
+@test "A reason that nl-events(5) has not, an arm and a branch beyond the 16th are other" {
+	local n=0 event kind
+
+	for kind in retry timeout breaker bulkhead race fallback; do
+		echo '{"nl":1,"time":"2026-11-24T13:00:00.000000Z","event":"nl.request.success","sev":9,"policy":"p","kind":"'$kind'","run":"00000000000000a1","seq":'$((n++))',"depth":0}'
+	done >ev
+	for event in 'nl.retry.exhausted","kind":"retry","reason":"later' 'nl.timeout.occurred","kind":"timeout","killed":"maybe' \
+		'nl.bulkhead.rejected","kind":"bulkhead","reason":"later' 'nl.bulkhead.rejected","kind":"bulkhead","x":"' \
+		'nl.race.won","kind":"race","winner":17,"x":"' 'nl.race.won","kind":"race","winner":16,"x":"' \
+		'nl.fallback.used","kind":"fallback","index":170,"x":"' \
+		'nl.circuit.closed","kind":"breaker","from":"disabled","reason":"later' 'nl.circuit.forced","kind":"breaker","from":"open","state":"disabled'; do
+		echo '{"nl":1,"time":"2026-11-24T13:00:00.000000Z","event":"'"$event"'","sev":9,"policy":"p","run":"00000000000000a1","seq":'$((n++))',"depth":0}'
+	done >>ev
+	nl-observe export ev >prom
+	promtool check metrics <prom
+	[ "$(metric 'nl_retries_exhausted_total{kind="retry",policy="p",reason="other"}')" = 1 ]
+	[ "$(metric 'nl_timeouts_total{kind="timeout",policy="p",killed="other"}')" = 1 ]
+	[ "$(metric 'nl_bulkhead_rejections_total{kind="bulkhead",policy="p",reason="other"}')" = 2 ]
+	[ "$(metric 'nl_race_wins_total{kind="race",policy="p",arm="other"}')" = 1 ]
+	[ "$(metric 'nl_race_wins_total{kind="race",policy="p",arm="16"}')" = 1 ]
+	[ "$(metric 'nl_fallback_uses_total{kind="fallback",policy="p",to="other"}')" = 1 ]
+	[ "$(metric 'nl_circuit_transitions_total{kind="breaker",policy="p",from="disabled",to="closed",reason="other"}')" = 1 ]
+	[ "$(metric 'nl_circuit_transitions_total{kind="breaker",policy="p",from="open",to="disabled",reason="forced"}')" = 1 ]
 }
 
 @test "With --out the answer takes the place of FILE in one step, and nothing else is left there" {
@@ -122,6 +208,13 @@ metric() { awk -v name="$1" '$1 == name { print $2 }' "${2-prom}"; }
 	nl-observe export --snapshot state ev >twice
 	nl-observe export ev >once
 	cmp once twice
+	eventgen -n 20000 -s 8 -v 5 -e 400000 -p 8 -t 600 >all
+	split -n l/4 all part.
+	for part in part.*; do
+		nl-observe export --snapshot parts "$part" >parted
+	done
+	nl-observe export all >prom
+	cmp prom parted
 	[ "$(metric 'nl_request_duration_seconds_count{kind="retry",policy="db",error_type="failed"}' twice)" = 2 ]
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* merge.c - two series into one: as if it had taken the events of both. */
-#include "observe/series.h"
+#include "observe/label.h"
+#include "observe/tries.h"
 
 #include <string.h>
 
@@ -55,11 +56,14 @@ int nl_series_merge(struct series *a, const struct series *b)
 	for (unsigned i = 0; i < q->nerrs; i++)
 		if (nl_series_put_err(p, q->errs[i].class, q->errs[i].n) < 0)
 			return -1;
+	for (unsigned i = 0; i < q->nlabels; i++)
+		if (nl_labels_put(p, q->labels[i].label, q->labels[i].n) < 0)
+			return -1;
 	if (b->failed.time_us >= 0)
 		nl_series_put_failure(a, b->failed, q->last_err, q->last_cmd);
 	if (b->told.time_us >= 0)
 		nl_series_put_usage(a, b->told, q->active, q->max, q->queued);
-	if (nl_sketch_merge(&a->total, &b->total) < 0 || merge_moves(p, q) < 0)
+	if (nl_sketch_merge(&a->total, &b->total) < 0 || merge_moves(p, q) < 0 || nl_tries_merge(p, q) < 0)
 		return -1;
 	return merge_last(a, b);
 }

@@ -7,7 +7,7 @@
  * So they are in order of time, and those within a second of each other in that
  * of their epochs.
  */
-#include "observe/series.h"
+#include "observe/label.h"
 
 #include "circuit.h"
 
@@ -82,7 +82,7 @@ int nl_moves_take(struct nl_series *s, const struct nl_fact *f)
 	s->opens += m.to == NL_OPEN;
 	s->closes += m.to == NL_CLOSED;
 	s->half_opens += m.to == NL_HALF_OPEN;
-	return nl_moves_add(s, &m, f->line.s, f->line.n);
+	return nl_moves_add(s, &m, f->line.s, f->line.n) | nl_labels_move(s, f->told, &m);
 }
 
 void nl_moves_free(struct nl_series *s)

@@ -6,6 +6,8 @@
 #include "observe/snapshot.h"
 
 #include "circuit.h"
+#include "observe/label.h"
+#include "observe/tries.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -205,6 +207,28 @@ static int read_classic(struct reader *r)
 	return 0;
 }
 
+static int read_label(struct reader *r)
+{
+	unsigned label = (unsigned)number(r, 0, NL_LABELS - 1);
+	uint64_t n = whole(r);
+	r->bad = r->bad || !nl_label_is(label);
+	return r->bad ? 0 : nl_labels_put(&r->series->pub, label, n);
+}
+
+static int read_tries(struct reader *r, bool classic)
+{
+	struct nl_durations *d = nl_tries_open(&r->series->pub, (enum nl_try)number(r, 0, NL_TRIES - 1));
+	if (!d)
+		return -1;
+	if (classic) {
+		int64_t i = number(r, 0, NL_BUCKETS_CLASSIC);
+		d->classic[i] = whole(r);
+		return 0;
+	}
+	d->us = whole(r);
+	return sketch(r, &d->sketch);
+}
+
 static int read_field(struct reader *r, const char *word)
 {
 	const struct nl_series_field *f = nl_series_fields;
@@ -234,6 +258,10 @@ static int read_of_series(struct reader *r, const char *word)
 		return sketch(r, &s->total);
 	if (strcmp(word, "classic") == 0)
 		return read_classic(r);
+	if (strcmp(word, "label") == 0)
+		return read_label(r);
+	if (strcmp(word, "tries") == 0 || strcmp(word, "tries_classic") == 0)
+		return read_tries(r, word[5] != '\0');
 	if (strcmp(word, "err") == 0) {
 		unsigned class = (unsigned)number(r, 0, NL_ERR_OTHER);
 		uint64_t n = whole(r);

@@ -8,6 +8,9 @@
  */
 #include "observe/series.h"
 
+#include "observe/label.h"
+#include "observe/tries.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,19 +70,20 @@ void nl_series_free(struct series *s)
 	if (!s)
 		return;
 	nl_moves_free(&s->pub);
+	nl_tries_free(s->pub.tries);
 	nl_sketch_free(&s->total);
 	nl_dense_free(s->pub.dense);
 	free(s->pub.policy);
 	free(s->pub.kind_text);
 	free(s->pub.errs);
+	free(s->pub.labels);
 	free(s->room);
 	free(s);
 }
 
-/* What strangers write stays a number that a snapshot can have. */
 static void add(uint64_t *sum, int64_t n)
 {
-	*sum = n < INT64_MAX - (int64_t)*sum ? *sum + (uint64_t)n : INT64_MAX;
+	*sum = nl_sum_of(*sum, (uint64_t)n);
 }
 
 static void spend(struct nl_spent *s, int64_t us)
@@ -191,7 +195,7 @@ int nl_series_put_last(struct series *s, struct nl_last e)
 	return nl_series_put_exact(s, e);
 }
 
-static unsigned classic_of(int64_t us)
+unsigned nl_classic_of(int64_t us)
 {
 	unsigned i = 0;
 	while (i < NL_BUCKETS_CLASSIC && us > nl_classic_us[i])
@@ -266,7 +270,7 @@ static int take_request(struct series *s, const struct nl_fact *f, enum nl_when 
 		if (f->told == NL_TOLD_FAILURE)
 			add(&p->failed_us, f->dur_us);
 		earlier(&p->least_us, f->dur_us);
-		unsigned classic = classic_of(f->dur_us);
+		unsigned classic = nl_classic_of(f->dur_us);
 		p->classic[classic]++;
 		p->classic_failed[classic] += e.end & FAILED;
 		r |= nl_sketch_add(&s->total, f->dur_us, 1);
@@ -295,6 +299,8 @@ int nl_series_take(struct series *s, const struct nl_fact *f, enum nl_when when)
 	switch (f->told) {
 	case NL_TOLD_SUCCESS:
 	case NL_TOLD_FAILURE:
+		if ((f->attempts > 1 || f->told == NL_TOLD_FAILURE) && nl_tries_take(p, f) < 0)
+			return -1;
 		return take_request(s, f, when);
 	case NL_TOLD_OPENED:
 	case NL_TOLD_HALF_OPEN:
@@ -313,8 +319,10 @@ int nl_series_take(struct series *s, const struct nl_fact *f, enum nl_when when)
 	case NL_TOLD_ATTEMPT:
 		p->retried++;
 		spend(&p->slept, f->delay_us);
-		break;
-	case NL_TOLD_EXHAUSTED: p->exhausted++; break;
+		return nl_tries_take(p, f);
+	case NL_TOLD_EXHAUSTED:
+		p->exhausted++;
+		return nl_tries_take(p, f) | nl_labels_take(p, f);
 	case NL_TOLD_TIMEOUT: p->timeouts++; break;
 	case NL_TOLD_BREAKER_REJECTED: p->rejected++; break;
 	case NL_TOLD_HEDGED: p->hedged++; break;
@@ -325,5 +333,5 @@ int nl_series_take(struct series *s, const struct nl_fact *f, enum nl_when when)
 	case NL_TOLD_DEGRADED: p->degraded++; break;
 	default: break;
 	}
-	return 0;
+	return nl_labels_take(p, f);
 }

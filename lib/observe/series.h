@@ -23,6 +23,12 @@ static inline bool nl_stamp_is_later(struct nl_stamp a, struct nl_stamp b)
 	return a.time_us != b.time_us ? a.time_us > b.time_us : a.run != b.run ? a.run > b.run : a.seq > b.seq;
 }
 
+/* What strangers write stays a number that a snapshot can have. */
+static inline uint64_t nl_sum_of(uint64_t a, uint64_t b)
+{
+	return b < INT64_MAX - a ? a + b : INT64_MAX;
+}
+
 struct series {
 	struct nl_series pub;           /* first: queries have pointers to it */
 	struct nl_sketch total;         /* durations of all requests */
@@ -77,6 +83,8 @@ int nl_series_make_dense(struct nl_series *);
 int nl_series_put_err(struct nl_series *, unsigned class, uint64_t n);
 void nl_series_put_failure(struct series *, struct nl_stamp, const char *err, const char *cmd);
 void nl_series_put_usage(struct series *, struct nl_stamp, int64_t active, int64_t max, int64_t queued);
+
+unsigned nl_classic_of(int64_t us);     /* which of nl_classic_us' buckets */
 
 /* errclass.c */
 unsigned nl_err_class(struct nl_quote err);

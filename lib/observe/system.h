@@ -68,6 +68,9 @@ struct nl_series {
 	uint64_t failed_us;             /* of dur.us, requests that failed */
 	struct nl_err_count *errs;      /* by class, ascending */
 	unsigned nerrs;
+	struct nl_label_count { uint16_t label; uint64_t n; } *labels;          /* by number, ascending: label.h */
+	unsigned nlabels;
+	struct nl_tries *tries;         /* durations of a retry's attempts, from the first that failed on: tries.h */
 	uint64_t classic[NL_BUCKETS_CLASSIC + 1];       /* durations above the bound before and up to this one; last: above all */
 	uint64_t classic_failed[NL_BUCKETS_CLASSIC + 1];
 	uint64_t events;

@@ -46,6 +46,7 @@ static struct { unsigned names, series, busy; } cfg;    /* names of many policie
 static const char *const kinds[NAMES] = { "retry", "timeout", "breaker", "bulkhead", "breaker" };
 static const char *const names[NAMES] = { "db", "db", "api", "pool", "gw" };
 static const char *const states[] = { "closed", "open", "half_open", "forced_open" };
+static const char *const reasons[] = { "consecutive", "probe_failed", "forced", "deadline", "saturated" };
 static const char *const errs[] = { "exit_1", "exit_28", "signal_KILL", "timeout", "rejected", "spawn", "deadline", "odd" };
 
 static void put_attrs(char *to, size_t size, enum nl_told told, uint64_t epoch)
@@ -54,7 +55,7 @@ static void put_attrs(char *to, size_t size, enum nl_told told, uint64_t epoch)
 	switch (told) {
 	case NL_TOLD_SUCCESS:
 		snprintf(to, size, ",\"cmd\":\"curl\",\"exit\":0,\"dur_s\":%" PRId64 ".%06" PRId64 "%s", us / 1000000, us % 1000000,
-		         one_in(2) ? ",\"attempts\":2" : "");
+		         one_in(3) ? ",\"attempts\":2,\"last_s\":0.250001" : one_in(2) ? ",\"attempts\":2" : "");
 		break;
 	case NL_TOLD_FAILURE:
 		snprintf(to, size, ",\"cmd\":\"c%d\",\"exit\":1,\"err\":\"%s\",\"dur_s\":%" PRId64 ".%06" PRId64, (int)rnd(9), errs[rnd(8)], us / 1000000,
@@ -64,17 +65,30 @@ static void put_attrs(char *to, size_t size, enum nl_told told, uint64_t epoch)
 	case NL_TOLD_HALF_OPEN:
 	case NL_TOLD_CLOSED:
 	case NL_TOLD_FORCED:
-		snprintf(to, size, ",\"from\":\"%s\",\"reason\":\"consecutive\",\"state\":\"%s\",\"epoch\":%" PRIu64, states[rnd(4)], states[rnd(4)], epoch);
+		snprintf(to, size, ",\"from\":\"%s\",\"reason\":\"%s\",\"state\":\"%s\",\"epoch\":%" PRIu64, states[rnd(4)], reasons[rnd(5)],
+		         states[rnd(4)], epoch);
 		break;
 	case NL_TOLD_ACQUIRED:
 	case NL_TOLD_BULKHEAD_REJECTED:
-		snprintf(to, size, ",\"active\":%d,\"max\":8,\"queued\":%d,\"waited_s\":0.00%04d", (int)rnd(9), (int)rnd(5), (int)rnd(9999));
+		snprintf(to, size, ",\"active\":%d,\"max\":8,\"queued\":%d,\"reason\":\"%s\",\"waited_s\":0.00%04d", (int)rnd(9), (int)rnd(5), reasons[rnd(5)], (int)rnd(9999));
 		break;
 	case NL_TOLD_RELEASED:
 		snprintf(to, size, ",\"active\":%d,\"max\":8,\"held_s\":1.00%04d", (int)rnd(9), (int)rnd(9999));
 		break;
 	case NL_TOLD_ATTEMPT:
-		snprintf(to, size, ",\"attempt\":1,\"max\":3,\"exit\":1,\"err\":\"exit_1\",\"delay_s\":0.1%05d", (int)rnd(99999));
+		snprintf(to, size, ",\"attempt\":1,\"max\":3,\"exit\":1,\"err\":\"exit_1\",\"dur_s\":%d.1,\"delay_s\":0.1%05d", (int)rnd(4), (int)rnd(99999));
+		break;
+	case NL_TOLD_EXHAUSTED:
+		snprintf(to, size, ",\"attempts\":2,\"reason\":\"%s\",\"dur_s\":9.0,\"last_s\":%d.5", reasons[rnd(5)], (int)rnd(3));
+		break;
+	case NL_TOLD_TIMEOUT:
+		snprintf(to, size, ",\"killed\":%s", one_in(2) ? "true" : "false");
+		break;
+	case NL_TOLD_RACE_WON:
+		snprintf(to, size, ",\"winner\":%d", (int)rnd(20));
+		break;
+	case NL_TOLD_FALLBACK_USED:
+		snprintf(to, size, ",\"from\":\"a\",\"to\":\"b\",\"index\":%d", (int)rnd(20));
 		break;
 	default:
 		break;
