@@ -86,6 +86,7 @@ enum {
 	MUT_LATE_BY_ARRIVAL,            /* a late event is in the windows: what they say depends on the order of lines */
 	MUT_FIRST_TO_COME,              /* which of too many policies are kept depends on the order of lines */
 	MUT_OLDEST_BY_NUMBER,           /* of merged runs others are forgotten than the oldest */
+	MUT_OLD_IS_LATE,                /* of old files that are read one after the other, all but the newest lines are late */
 	MUT_MERGE_BY_MOST,              /* of two distributions the taller bucket counts, not their sum */
 	MUT_READS_TWICE,                /* a line that is read twice counts twice */
 	MUT_SKIPS_TAIL,                 /* the half line at a file's end is never read whole */

@@ -242,6 +242,35 @@ counts() { grep -qx "ok $1" out; }
 	ends 143
 }
 
+@test "With --follow, nothing that was there at the start is late, and what arrives is when it is older than --lateness" {
+
+	log ./ev 1
+	sed 's/"time":"[0-9-]*T[0-9:]*/"time":"2020-01-01T00:00:00/; s/"run":"..../"run":"ffff/' ev >old
+	mkdir dir
+	cp ev dir/1.ndjson
+	sed 's/"run":"ffff/"run":"eeee/' old >dir/2.ndjson
+	sed 's/"run":"ffff/"run":"dddd/' old | gzip >dir/3.ndjson.gz
+	observe -F --stats --every 10ms ev old dir
+	wait_for 5 counts 16
+	grep -qx 'late 0' out
+	sed 's/"run":"ffff/"run":"cccc/' old >>dir/2.ndjson
+	wait_for 5 grep -qx 'late 4' out
+	sed 's/"run":"ffff/"run":"bbbb/' old >dir/4.ndjson
+	wait_for 5 grep -qx 'late 8' out
+	kill -TERM "$pid"
+	ends 143
+	observe -F --stats --every 10ms --lateness 5s ev old
+	wait_for 5 grep -qx 'late 4' out
+	kill -TERM "$pid"
+	ends 143
+	observe -F --stats --every 10ms --lateness inf ev
+	wait_for 5 counts 4
+	cat old >>ev
+	wait_for 5 counts 8
+	kill -TERM "$pid"
+	ends 143
+}
+
 @test "With --follow, a FIFO is opened again when its writers have left" {
 	mkfifo fifo
 	observe -F --stats --every 10ms fifo

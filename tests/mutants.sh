@@ -89,6 +89,7 @@ table() {
 	LATE_BY_ARRIVAL     @/observer_test
 	FIRST_TO_COME       @/observer_test
 	OLDEST_BY_NUMBER    @/observer_test
+	OLD_IS_LATE         bats ingest.bats 'there at the start is late'
 	MERGE_BY_MOST       @/sketch_test
 	READS_TWICE         @/observer_test
 	ZERO_IN_FRONT       @/shape_test

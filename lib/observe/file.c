@@ -84,6 +84,7 @@ static int begin(struct nl_intake *in, struct nl_source *s, struct nl_err *err)
 	if (!known) {
 		long at = in->run->os->syscall(SYS_lseek, s->fd, 0, SEEK_CUR, 0, 0, 0);
 		s->offset = at > 0 ? (uint64_t)at : 0;
+		s->old = !s->is_old ? 0 : s->packed ? UINT64_MAX : (uint64_t)st.st_size;
 		nl_mark_resume(in, s, (uint64_t)st.st_size);
 	}
 	if (s->packed)
@@ -177,7 +178,8 @@ static void begin_again(struct nl_intake *in, struct nl_source *s, const char *w
 {
 	nl_say(in->run, "%s: %s: it is read from its beginning", s->name, why);
 	nl_lines_end(in, s);
-	s->offset = 0, s->look = true;
+	s->offset = s->old = 0, s->look = true;
+	s->is_old = false;
 }
 
 /* Its name belongs to another file now, and the old one has been read. */

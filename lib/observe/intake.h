@@ -37,6 +37,7 @@ struct nl_source {
 	bool ended;                     /* nothing will come any more */
 	bool is_gone;                   /* a segment that was removed */
 	bool live;                      /* what comes is of now */
+	bool is_old;                    /* what was read last was there at the start */
 	int watch;                      /* inotify's number; -1 */
 	/* the line that has no end yet */
 	char *kept;
@@ -46,6 +47,7 @@ struct nl_source {
 	/* files */
 	char *path;                     /* where it really is, for marks; NULL: nobody knows */
 	uint64_t dev, ino, offset;      /* offset: of what is read next */
+	uint64_t old;                   /* up to here, it was there at the start */
 	uint64_t seen;                  /* the hash of its first bytes, when fd is closed or packed */
 	uint64_t skip;                  /* of a decompressed one: bytes that an earlier process has read */
 	int done;                       /* of a decompressor: where its child says its status; -1 */

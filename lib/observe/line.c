@@ -109,6 +109,8 @@ static void take(struct nl_intake *in, const struct nl_source *s, struct pending
 
 static void take_all(struct nl_intake *in, const struct nl_source *s)
 {
+	if (in->live_late_us)
+		nl_system_late(in->system, s->is_old && !MUTANT(OLD_IS_LATE) ? INT64_MAX : in->live_late_us);
 	for (unsigned i = 0; i < in->ahead->n; i++)
 		take(in, s, &in->ahead->line[i]);
 	in->ahead->n = 0;
@@ -214,9 +216,11 @@ void nl_lines_end(struct nl_intake *in, struct nl_source *s)
 ssize_t nl_lines_read(struct nl_intake *in, struct nl_source *s)
 {
 	char *at = in->buffer + NL_SOURCE_LINE;
-	ssize_t n = in->run->os->read(s->fd, at, NL_READ);
+	uint64_t old = s->offset < s->old ? s->old - s->offset : 0;
+	ssize_t n = in->run->os->read(s->fd, at, old && old < NL_READ ? (size_t)old : NL_READ);
 	if (n <= 0)
 		return n;
+	s->is_old = old > 0;
 	size_t skip = s->skip < (uint64_t)n ? (size_t)s->skip : (size_t)n;
 	s->skip -= skip;
 	s->offset += (uint64_t)n;

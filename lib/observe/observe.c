@@ -135,12 +135,12 @@ static int open_system(struct observation *o, struct nl_err *err)
 {
 	const struct nl_observe_opts *l = o->l;
 	struct nl_system_cfg cfg = {
-		.late_us = l->lateness.given ? l->lateness.ns / NL_US : o->live ? NL_LIVE_LATE / NL_US : INT64_MAX,
+		.late_us = l->lateness.given ? l->lateness.ns / NL_US : INT64_MAX,
 		.skew_us = o->live ? NL_LIVE_LATE / NL_US : INT64_MAX, .series = l->max_series.given ? l->max_series.n : 0,
 	};
 	struct stat st;
 	o->in = (struct nl_intake){ .run = o->run, .q = o->q, .follow = o->live && (l->follow || !l->once), .tee = l->tee, .unpack = l->unpack,
-	                            .leave_tail = l->snapshot };
+	                            .leave_tail = l->snapshot, .live_late_us = o->live && !l->lateness.given ? NL_LIVE_LATE / NL_US : 0 };
 	long r = l->snapshot ? o->run->os->syscall(SYS_newfstatat, AT_FDCWD, (long)l->snapshot, (long)&st, 0, 0, 0) : -ENOENT;
 	if (r < 0 && r != -ENOENT)
 		return nl_fail(err, "%.150s: %s", l->snapshot, strerror((int)-r));

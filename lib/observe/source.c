@@ -48,6 +48,7 @@ struct nl_source *nl_source_new(struct nl_intake *in, enum nl_source_kind kind, 
 	}
 	s->kind = kind, s->fd = fd, s->watch = s->done = s->socket.fd = -1;
 	s->live = in->follow;
+	s->is_old = kind == NL_SRC_FILE && !in->runs;
 	while (*last)
 		last = &(*last)->next;
 	*last = s;
@@ -340,6 +341,7 @@ int nl_intake_run(struct nl_intake *in, nl_time every, nl_wake *wake, void *arg,
 	struct nl_run *run = in->run;
 	nl_time now = nl_now(run), wake_at = every ? nl_after(now, every) : NL_NEVER, look_at = now, stop_at = NL_NEVER;
 	int r = prepare(in, err);
+	in->runs = true;
 	for (bool on = r == 0; on && !in->over && !is_over(in, now, &stop_at) && !in->error; ) {
 		struct nl_source *file = in->sources, *any = in->sources;
 		uint64_t before = in->lines;

@@ -56,6 +56,7 @@ struct nl_intake {
 	int64_t from_us, to_us;         /* events before and after are passed over, uncounted; to_us 0: none */
 	struct nl_hook *hook;           /* or NULL */
 	bool over;                      /* set by who wants the loop to end */
+	int64_t live_late_us;           /* how late what arrives may be, while what was in files at the start may be any; 0: the system's bound is for all */
 	bool leave_tail;                /* the last line of a file that has no end yet is left for the next time */
 	struct nl_mark *mark;           /* from a snapshot: where to go on */
 	unsigned nmarks;
@@ -69,6 +70,7 @@ struct nl_intake {
 	char *buffer, *room;            /* NL_SHAPE_PAD longer than what is read into it; of an event that others wrapped */
 	struct nl_shapes *shapes;
 	struct nl_ahead *ahead;         /* lines that were read and not yet taken: line.c */
+	bool runs;                      /* what is found now was not there at the start */
 	int notify;                     /* inotify; -1 */
 	int64_t real_us;                /* the clock when the last batch was read */
 	const char *tee_from, *tee_to;

@@ -53,6 +53,11 @@ void nl_system_free(struct nl_system *s)
 	free(s);
 }
 
+void nl_system_late(struct nl_system *s, int64_t late_us)
+{
+	s->cfg.late_us = late_us;
+}
+
 static int by_name(const struct series *a, const struct series *b)
 {
 	if (a->pub.kind != b->pub.kind)

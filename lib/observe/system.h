@@ -96,6 +96,7 @@ struct nl_system_cfg {
 };
 struct nl_system *nl_system_new(struct nl_system_cfg);
 void nl_system_free(struct nl_system *);
+void nl_system_late(struct nl_system *, int64_t late_us);       /* from now on; what was taken stays as it is */
 
 /* Takes an event: OK, DUP, LATE or SKEWED, counted in nl_system_lines too.
  * real_us: the clock when it was read (for skew); 0: a file's, no matter. */
