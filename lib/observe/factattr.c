@@ -6,8 +6,9 @@
 
 #include "json.h"
 
-#include <stdio.h>
 #include <string.h>
+
+#define TAIL 160
 
 struct attr { struct nl_json_tok tok; const char *line; };
 
@@ -36,6 +37,14 @@ static bool is_plain(const char *v, const char *end, struct nl_json_tok *tok)
 	return true;
 }
 
+/* Most are near the end. */
+static const char *look(const struct nl_quote *line, const char *text, size_t n)
+{
+	unsigned from = line->n > TAIL ? line->n - TAIL : 0;
+	const char *p = memmem(line->s + from, line->n - from, text, n);
+	return p || from == 0 ? p : memmem(line->s, line->n, text, n);
+}
+
 /*
  * Finds it without reading the rest, as our own tools write it.  A quote that is
  * in a text has a backslash before it, so "key" is a text of its own, and a key
@@ -43,10 +52,15 @@ static bool is_plain(const char *v, const char *end, struct nl_json_tok *tok)
  */
 static bool find(const struct nl_fact *f, const char *key, struct attr *a)
 {
-	char quoted[48];
-	size_t n = (size_t)snprintf(quoted, sizeof quoted, "\"%s\"", key);
-	const char *line = f->line.s, *end = line + f->line.n, *p = n < sizeof quoted ? memmem(line, f->line.n, quoted, n) : NULL;
-	if (!p && n < sizeof quoted && !memchr(line, '\\', f->line.n))
+	char quoted[48] = "\"";
+	size_t n = strlen(key) + 2;
+	const char *line = f->line.s, *end = line + f->line.n, *p;
+	if (n >= sizeof quoted)
+		return find_parsing(f, key, a);
+	memcpy(quoted + 1, key, n - 2);
+	quoted[n - 1] = '"';
+	p = look(&f->line, quoted, n);
+	if (!p && !memchr(line, '\\', f->line.n))
 		return false;
 	if (!p || p[n] != ':' || memchr(line + 1, '{', (size_t)(p - line - 1)) || !is_plain(p + n + 1, end, &a->tok))
 		return find_parsing(f, key, a);
