@@ -417,13 +417,21 @@ says() { [ "$(ask "$1")" = "$2" ]; }
 # used: the metrics of ours in the expressions of stdin, without the parts of histograms and summaries.
 used() { grep -ow 'nl_[a-z0-9_]*' | sed -E 's/_(bucket|sum|count)$//' | sort -u; }
 
+# labels: a line for each label that a metric of ours has in stdin.
+labels() {
+	grep -o 'nl_[a-z0-9_]*{[^}]*}' | sed 's/"[^"]*"//g' | awk -F'[{},]' '{ for (i = 2; i < NF; i++) { sub(/[=!~].*/, "", $i); print $1, $i } }' | sort -u
+}
+
 @test "What the rules and examples/grafana.json ask for is exported" {
 	log ev
-	nl-observe export ev | sed -n 's/^# TYPE \([^ ]*\) .*/\1/p' | sort >there
+	nl-observe export ev >prom
+	sed -n 's/^# TYPE \([^ ]*\) .*/\1/p' prom | sort >there
 	jq -r '.. | .expr? // empty' "$NL_ROOT/examples/grafana.json" >exprs
 	[ "$(wc -l <exprs)" -ge 15 ]
 	jq -e '.panels | length > 5 and (map(.id) | unique | length) == length' "$NL_ROOT/examples/grafana.json"
 	[ "$(cat exprs "$NL_ROOT/lib/ninelives.rules.yml" | used | comm -23 - there)" = '' ]
+	labels <prom >there
+	[ "$(cat exprs "$NL_ROOT/lib/ninelives.rules.yml" | labels | comm -23 - there)" = '' ]
 	# Each is an expression of Prometheus, with the variables of the dashboard in their places.
 	sed 's/\$policy/.*/g; s/\$__rate_interval/5m/g' exprs | awk 'BEGIN { print "groups:\n- name: g\n  rules:" }
 		{ gsub(/\047/, "&&"); printf "  - record: r:%d\n    expr: \047%s\047\n", NR, $0 }' >rules.yml
