@@ -90,6 +90,9 @@ static enum nl_turn try_slot(struct nl_place *p, struct nl_run *run, struct nl_r
 	p->active = p->found = nl_bulkhead_count(s, b);
 	if (nl_blind(s))
 		return NL_TURN_TROUBLE;
+	nl_time at = nl_boottime(run);          // Behind all that was not counted, so no release is later than who has seen it.
+	if (!p->queued)
+		p->decided_at = at, p->came_at = at - (nl_now(run) - p->since);
 	unsigned among = b->high + (p->active >= b->high);
 	enum nl_turn turn = nl_admit(&p->ask, p->active, waiting);
 	if (MUTANT(INDEX_NOT_COUNT) && waiting == 0)
@@ -104,7 +107,7 @@ static enum nl_turn try_slot(struct nl_place *p, struct nl_run *run, struct nl_r
 	p->fd = fd;
 	p->active++;
 	p->waited = nl_now(run) - p->since;
-	p->got_at = p->queued ? nl_boottime(run) : p->decided_at;
+	p->got_at = at;
 	b->high = p->slot >= b->high ? p->slot + 1 : b->high;
 	if (p->queued)
 		b->low = p->ticket + 1;
@@ -164,8 +167,6 @@ NL_COLD static enum nl_turn arrive(struct nl_place *p, struct nl_run *run, const
 		return turn;
 	struct nl_bulkhead *b = body(&rec);
 	unsigned waiting = nl_bulkhead_queue(s, b, p->ask.queue ? p->ask.queue : 1);
-	p->decided_at = nl_boottime(run);
-	p->came_at = p->decided_at - (nl_now(run) - p->since);
 	if (nl_blind(s))
 		turn = NL_TURN_TROUBLE;
 	else if (s->relocked)

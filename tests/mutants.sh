@@ -108,6 +108,7 @@ table() {
 	SCRAPE_WAITS        bats export.bats 'within five seconds'
 	REPLAYS_NO_QUEUE    bats explain.bats 'under the recorded values is what was, in a storm'
 	REPLAY_BARGES       bats explain.bats 'under the recorded values is what was, in a storm'
+	LOSS_IS_FRAUD       bats explain.bats 'verify calls no line that was lost'
 	EOF
 }
 

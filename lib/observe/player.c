@@ -114,7 +114,7 @@ void nl_player_adopt(struct nl_player *p, const struct nl_beat *b)
 		p->c.cfg.shape = b->shape;
 }
 
-void nl_player_resume(struct nl_player *p, const struct nl_beat *b)
+void nl_player_resume(struct nl_player *p, const struct nl_beat *b, const struct nl_beat *by)
 {
 	struct nl_circuit_cfg rules = *nl_player_rules(p, b);
 	struct nl_circuit_cfg was = p->c.cfg;
@@ -127,7 +127,9 @@ void nl_player_resume(struct nl_player *p, const struct nl_beat *b)
 	move.kind = NL_BEAT_MOVED;
 	if (b->to == NL_HALF_OPEN || b->to == NL_OPEN)
 		p->c.state = NL_OPEN, p->c.openings = 1;
-	if (b->to == NL_OPEN)
+	if (b->to == NL_HALF_OPEN && by)        // As gobreaker does: it is no call of the half-open state.
+		(void)nl_player_step(p, by);
+	else if (b->to == NL_OPEN)
 		p->epoch++, p->c.opened = p->c.since, p->c.reason = b->reason, p->c.steps++;
 	else
 		move.result = b->to == NL_HALF_OPEN ? NL_ACQUIRE : b->to == NL_FORCED_OPEN ? NL_FORCE_OPEN : b->to == NL_FORCED_CLOSED ? NL_FORCE_CLOSED

@@ -182,7 +182,7 @@ static void take_line(struct nl_listener *l, enum nl_line is, const struct nl_fa
 		return;
 	char cmd[72];
 	struct nl_beat b = {
-		.time_us = f->time_us, .at_us = f->mono_us, .off_us = f->mono_us < 0 ? 0 : f->time_us - f->mono_us, .span = f->span, .open_us = -1,
+		.time_us = f->time_us, .at_us = f->mono_us, .off_us = f->mono_us < 0 ? 0 : f->time_us - f->mono_us, .span = f->span, .run = f->run, .open_us = -1,
 		.cmd = f->cmd.n ? nl_texts_add(&t->texts, word(&a, "cmd", cmd, sizeof cmd), COMMANDS) : 0,
 	};
 	struct nl_tape *tape = tape_of(t, f->policy);

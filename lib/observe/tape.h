@@ -26,7 +26,7 @@ enum nl_beat_kind {
 struct nl_beat {
 	int64_t time_us, at_us;         /* wall clock; the record's, BOOTTIME */
 	int64_t off_us;                 /* between them: one per boot */
-	uint64_t span, epoch;           /* epoch: of the permit; moved: the new one */
+	uint64_t span, run, epoch;      /* epoch: of the permit; moved: the new one */
 	uint32_t step, asked, life;     /* asked: step of the admission, or 0 */
 	uint32_t cmd, cfg;              /* texts of the tapes, 0: none */
 	uint8_t kind, result;           /* enum nl_beat_kind, enum nl_circuit_event: of a transition by a person its own */
@@ -80,7 +80,7 @@ void nl_player_fresh(struct nl_player *, uint64_t epoch);
 struct nl_circuit_step nl_player_step(struct nl_player *, const struct nl_beat *);
 /* What the rules cannot know is taken from the log: the open time as it was drawn. */
 void nl_player_adopt(struct nl_player *, const struct nl_beat *);
-/* Into the state behind a transition, from any. */
-void nl_player_resume(struct nl_player *, const struct nl_beat *);
+/* Into the state behind a transition, from any.  by: the result that made it, NULL: none. */
+void nl_player_resume(struct nl_player *, const struct nl_beat *, const struct nl_beat *by);
 
 #endif

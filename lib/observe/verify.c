@@ -8,6 +8,8 @@
  */
 #include "observe/tape.h"
 
+#include "mut.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,11 +106,24 @@ static int64_t age_of(const struct nl_beat *b, const struct nl_beat *first)
 	return a->kind == NL_BEAT_ASKED ? a->age : 0;
 }
 
+/* Was every line of it read?  A run that has no end, or is not known any more, can
+ * have told of anything. */
+static bool is_whole(const struct verifier *v, uint64_t run)
+{
+	struct nl_runs_sum sum;
+	return nl_runs_one(nl_system_runs(v->ask->system), run, &sum) && sum.ended && !sum.lost;
+}
+
 /* b: the beat that was played. */
 static void compare(struct verifier *v, const struct group *g, const struct nl_beat *b, const struct nl_circuit_step *s)
 {
 	char log[128] = "nothing of a change", rules[128] = "no change here";
 	struct nl_beat is = outcome(v, s);
+	if (s->moved && !g->moved && (MUTANT(LOSS_IS_FRAUD) ? false : !is_whole(v, b->run))) {
+		put_gap(v, g->step, g->step);
+		v->p.known = false;
+		return;
+	}
 	if (!s->changed)
 		snprintf(rules, sizeof rules, "this changes nothing");
 	else if (s->moved)
@@ -123,27 +138,39 @@ static void compare(struct verifier *v, const struct group *g, const struct nl_b
 	} else {
 		put_difference(v, b, log, rules);
 		if (g->moved)
-			nl_player_resume(&v->p, g->moved);
+			nl_player_resume(&v->p, g->moved, g->result);
 		else
 			v->p.known = false;
 	}
+}
+
+/* Is what made it missing?  By the rules of gobreaker a result can make it half-open,
+ * as an admission does. */
+static bool is_lone(struct verifier *v, const struct group *g)
+{
+	const struct nl_beat *b = g->moved;
+	if (g->result)
+		return false;
+	return b->result == NL_LOOK || (b->to == NL_HALF_OPEN && nl_player_rules(&v->p, b)->semantics == NL_SEM_GOBREAKER && !is_whole(v, b->run));
 }
 
 /* A result that the log has as counted, or a transition without one. */
 static void play(struct verifier *v, const struct group *g)
 {
 	const struct nl_beat *b = g->result ? g->result : g->moved;
-	bool lone = b && !g->result && b->result == NL_LOOK;    // What made it is missing.
+	bool lone = b && is_lone(v, g);
 	if (!b)
 		return;
 	if (!v->p.known) {
 		if (g->moved)
-			nl_player_resume(&v->p, g->moved);
+			nl_player_resume(&v->p, g->moved, g->result);
+		v->p.known = v->p.known && !(lone && b->to == NL_HALF_OPEN);
 		return;
 	}
 	if (lone) {
 		put_gap(v, g->step, g->step);
-		nl_player_resume(&v->p, g->moved);
+		nl_player_resume(&v->p, g->moved, g->result);
+		v->p.known = b->to != NL_HALF_OPEN;
 		return;
 	}
 	struct nl_beat now = *b;
@@ -161,8 +188,6 @@ static void play(struct verifier *v, const struct group *g)
 static void check_unchanged(struct verifier *v, const struct nl_beat *b)
 {
 	struct nl_player p = v->p;
-	if (b->step == 0)
-		nl_player_fresh(&p, b->epoch);
 	if (!p.known)
 		return;
 	struct nl_circuit_step s = nl_player_step(&p, b);
@@ -175,7 +200,7 @@ static void check_unchanged(struct verifier *v, const struct nl_beat *b)
 static void begin_life(struct verifier *v, const struct nl_beat *b)
 {
 	v->p.known = false;
-	if (b->step == 1)
+	if (b->step <= 1)
 		nl_player_fresh(&v->p, b->kind == NL_BEAT_MOVED && b->epoch ? b->epoch - 1 : b->epoch);
 }
 
@@ -196,15 +221,18 @@ static void walk(struct verifier *v)
 	int64_t at_us = 0;
 	for (size_t i = 0; i < v->tape->n && b[i].kind != NL_BEAT_REJECTED; ) {
 		struct group g;
-		if (b[i].kind == NL_BEAT_SAW) {
+		bool saw = b[i].kind == NL_BEAT_SAW, first = b[i].life != life;
+		if (first)
+			begin_life(v, &b[i]), next = 1, at_us = 0;
+		life = b[i].life;
+		uint32_t step = b[i].step + saw;        // In front of it are those before.
+		if (step > next && !first)
+			v->p.known = false, put_gap(v, next, step - 1);
+		if (saw) {
+			next = step > next ? step : next;
 			check_unchanged(v, &b[i++]);
 			continue;
 		}
-		if (b[i].life != life)
-			begin_life(v, &b[i]), next = 1, at_us = 0;
-		life = b[i].life;
-		if (b[i].step > next && next > 1)
-			v->p.known = false, put_gap(v, next, b[i].step - 1);
 		if (b[i].at_us < at_us)
 			put_difference(v, &b[i], "that it was before the step in front of it", "steps are one after the other");
 		at_us = b[i].at_us, next = b[i].step + 1;
