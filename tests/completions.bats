@@ -153,7 +153,7 @@ table() {
 		'nl-ctl set bulkhead/dump.' 'dump.max= dump.queue= dump.wait=' \
 		'nl-observe --' "$(long_options nl-observe)" \
 		'nl-observe --json sum' summary \
-		'nl-observe --as ot' otlp \
+		'nl-observe --as cl' cloudevents \
 		'nl-observe --snapshot here/re' report.json \
 		'nl-observe list --stats here/re' report.json
 }

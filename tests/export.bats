@@ -232,6 +232,9 @@ totals() {
 	EOT
 	nl-observe export strange >prom
 	promtool check metrics <prom
+	nl-observe export --as otlp-metrics strange >metrics
+	jq -e 'any(.. | .stringValue?; . == "d\"b\\\nx\u007f\u009b")' metrics
+	run -1 env LC_ALL=C grep -P '[\x01-\x09\x0b-\x1f\x7f\x9b]' metrics
 	grep -xF 'nl_attempts_total{kind="retry",policy="d\"b\\\\x0ax\\x7f\\x9b",attempt_type="original"} 1' prom
 	run -1 env LC_ALL=C grep -P '[\x01-\x09\x0b-\x1f\x7f\x9b]' prom
 }
@@ -254,6 +257,41 @@ back() {
 	done
 }
 
+# metrics FILE: what otlp-metrics says of it holds by itself, beside prom and by its events; the percentiles of requests are in pcts.
+metrics() {
+	nl-observe export "$1" >prom
+	nl-observe export --as otlp-metrics "$1" >metrics
+	node "$NL_ROOT/tests/otlp_metrics.js" metrics prom "$1" 50 90 99 99.9 >pcts
+}
+
+@test "As otlp-metrics, the same metrics are one line of OTLP/JSON" {
+	log ev
+	metrics ev
+	[ "$(cut -d' ' -f1 pcts | uniq | xargs)" = 'breaker/api bulkhead/pool fallback/page race/two retry/db timeout/slow' ]
+	: >none
+	metrics none
+	[ ! -s pcts ]
+	nl-observe export --max-series 1 --as otlp-metrics ev >metrics
+	[ "$(jq -c '[.. | objects | select(.key == "otel.metric.overflow").value.boolValue] | unique' metrics)" = '[true]' ]
+}
+
+@test "Their exponential histograms have a sample where its duration is, and the percentiles of pct follow from them" {
+	local policy
+
+	eventgen -n 60000 -s 9 -v 5 -e 300000 -p 8 -t 300 >ev
+	metrics ev
+	for policy in $(cut -d' ' -f1 pcts | uniq); do
+		[ "$(nl-observe pct "$policy" 50,90,99,99.9 ev)" = "$(sed -n "s|^$policy ||p" pcts)" ]
+	done
+	[ "$(wc -l <pcts)" = 32 ]
+}
+
+@test "With --out and --every that line replaces a file as well" {
+	log ev
+	nl-observe export --as otlp-metrics --out metrics.json ev
+	nl-observe export --as otlp-metrics ev | cmp - metrics.json
+}
+
 @test "Keys and values that no tool of ours writes are in these lines, too" {
 	local format
 
@@ -269,7 +307,7 @@ back() {
 
 @test "No control character of an event is in an export" {
 	printf '{"nl":1,"time":"2026-11-24T13:00:00.000000Z","event":"nl.request.failure","sev":9,"policy":"p","kind":"retry","run":"00000000000000a1","seq":0,"depth":0,"cmd":"a\x7fb\xc2\x9bc"}\n' >ev
-	for format in prom otlp cloudevents ecs; do
+	for format in prom otlp-metrics otlp cloudevents ecs; do
 		nl-observe export --as $format ev >exported
 		grep -q p exported
 		run -1 env LC_ALL=C grep -P '[\x7f\x9b]' exported

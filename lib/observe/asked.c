@@ -26,7 +26,7 @@ static const struct nl_opt options[] = {
 	NL_OPT(0, "socket", struct nl_observe_opts, socket, "FILE", "ask the server at FILE instead of reading", NULL),
 	NL_OPT(0, "set", struct nl_observe_opts, what.set, "KEY=VALUE", "replay: under this value", NULL),
 	NL_OPT(0, "assert", struct nl_observe_opts, what.assert_that, "EXPR", "replay: status 2 unless EXPR holds", NULL),
-	NL_OPT(0, "as", struct nl_observe_opts, what.as, "prom|otlp|cloudevents|ecs", "export: the format", "prom"),
+	NL_OPT(0, "as", struct nl_observe_opts, what.as, "prom|otlp-metrics|otlp|cloudevents|ecs", "export: the format", "prom"),
 	NL_OPT(0, "out", struct nl_observe_opts, out, "FILE", "put the answer in the place of FILE, in one step", NULL),
 	NL_OPT(0, "scrape", struct nl_observe_opts, scrape, "ADDRESS", "let Prometheus scrape at unix:PATH or 127.0.0.1:PORT", NULL),
 	NL_OPT(0, "sort", struct nl_observe_opts, what.sort, "COLUMN", "top: by this column", NULL),

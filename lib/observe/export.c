@@ -20,7 +20,10 @@
 #define ANSWER_MAX (12 << 20)           /* to a socket: all of it at once */
 #define FLUSH_EACH (100 * NL_MS)        /* while following */
 
-static nl_export_line *const lines[] = { NULL, nl_otlp_line, nl_cloudevents_line, nl_ecs_line };     /* as the words of --as */
+/* As the words of --as: all at the end, or each event. */
+typedef int export_all(struct nl_ask *, struct nl_out *, struct nl_err *);
+static export_all *const alls[] = { nl_prom_put, nl_otlp_metrics_put, NULL, NULL, NULL };
+static nl_export_line *const lines[] = { NULL, NULL, nl_otlp_line, nl_cloudevents_line, nl_ecs_line };
 
 struct exporter {
 	struct nl_listener base;
@@ -69,7 +72,7 @@ static int export_begin(struct nl_ask *ask, struct nl_intake *in, struct nl_err 
 	if (!put)
 		return 0;
 	if (ask->opts->out)
-		return nl_fail(err, "--out: a file that is replaced holds no stream of events (only --as prom)");
+		return nl_fail(err, "--out: a file that is replaced holds no stream of events (only --as prom and otlp-metrics)");
 	struct exporter *e = calloc(1, sizeof *e);
 	if (!e)
 		return nl_fail(err, "out of memory");
@@ -88,7 +91,7 @@ static int export_begin(struct nl_ask *ask, struct nl_intake *in, struct nl_err 
 static int export_answer(struct nl_ask *ask, struct nl_out *o, struct nl_err *err)
 {
 	if (!ask->data)
-		return nl_prom_put(ask, o, err);
+		return alls[ask->opts ? ask->opts->what.as.index : 0](ask, o, err);
 	struct exporter *e = ask->data;
 	if (e->in->q) {
 		flush(e);

@@ -11,6 +11,9 @@
 /* The system as Prometheus reads it.  0; -1 with err. */
 int nl_prom_put(struct nl_ask *, struct nl_out *, struct nl_err *);
 
+/* The same as a line of OTLP/JSON. */
+int nl_otlp_metrics_put(struct nl_ask *, struct nl_out *, struct nl_err *);
+
 /* Lets Prometheus scrape it while lines are read: at unix:PATH or HOST:PORT of the loopback.  NULL with err. */
 struct nl_scrape;
 struct nl_scrape *nl_scrape_open(struct nl_ask *, struct nl_intake *, const char *at, struct nl_err *);

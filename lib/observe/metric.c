@@ -189,7 +189,7 @@ static void tell_failures(struct walk *w)
 
 static void tell_circuits(struct walk *w)
 {
-	static const struct nl_metric state = GAUGE("nl.circuit.state", "1", "1 for the state that a breaker is in."),
+	static const struct nl_metric state = GAUGE("nl.circuit.state", "{state}", "1 for the state that a breaker is in."),
 		opened = GAUGE("nl.circuit.opened.timestamp", "s", "When a breaker last opened.");
 	begin(w, &state);
 	for (unsigned i = 0; i < w->n; i++)
