@@ -103,6 +103,15 @@ enum {
 	MUT_KILLED_ENDS,                /* a run that was killed is one that ended */
 	MUT_FORGETS_READ,               /* after a crash, files that had been read count again */
 	MUT_STOPS_DEAF,                 /* told to stop, what has come to a socket is lost */
+	MUT_WAITS_FOR_SLOW,             /* a subscriber that takes nothing holds all others */
+	MUT_MISSES_UNTOLD,              /* one that is slow is not told what it has missed */
+	MUT_PATIENT,                    /* who takes nothing, or sends half a request, has its place for ever */
+	MUT_CROWDS_OUT,                 /* one client too many takes another's place */
+	MUT_WAITS_FOR_REST,             /* half a request holds all others */
+	MUT_KEEPS_LONG,                 /* a request without end is never answered */
+	MUT_LEAKS_CALLER,               /* a client that has gone keeps its descriptor */
+	MUT_FEARS_DEAD,                 /* a socket that a dead server has left is taken for a live one's */
+	MUT_ANYBODY_OBSERVES,           /* rules do not hold for observe */
 	MUT_LIVE_IS_KILLED,             /* a run that goes on is told as killed */
 	MUT_FINDS_AGAIN,                /* a finding is told each second */
 	MUT_SCRAPE_WAITS,               /* one client that sends nothing keeps all others waiting */

@@ -8,6 +8,7 @@
  */
 #include "rules.h"
 
+#include "mut.h"
 #include "run.h"
 
 #include <errno.h>
@@ -253,7 +254,7 @@ void nl_authorise(struct nl_control *self, struct nl_ctx *c)
 	}
 	if (allowed < 0 && c->command != &nl_cmd_health)
 		nl_refuse(c, NL_STATE_UNAVAILABLE, "rules", "rules cannot be used, so nothing is allowed: %s", err.msg);
-	else if (allowed == 0)
+	else if (allowed == 0 && !(MUTANT(ANYBODY_OBSERVES) && c->command == &nl_cmd_observe))
 		nl_refuse(c, NL_DENIED, c->target, "denied: %s does not allow %s (%s) to %s%s%s", path, c->identity.by, c->identity.user,
 		          c->name, c->target[0] ? " " : "", c->target);
 	else

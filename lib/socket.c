@@ -50,7 +50,7 @@ static int is_stale(struct nl_run *run, const struct sockaddr_un *at)
 			return -fd;
 		r = (int)run->os->syscall(SYS_connect, fd, (long)at, sizeof *at, 0, 0, 0);
 		run->os->close(fd);
-		if (r == -ECONNREFUSED || r == -ENOENT || MUTANT(TAKES_SOCKET))
+		if ((r == -ECONNREFUSED && !MUTANT(FEARS_DEAD)) || r == -ENOENT || MUTANT(TAKES_SOCKET))
 			return 0;
 		if (r != -EPROTOTYPE)
 			return r == 0 || r == -EAGAIN ? EADDRINUSE : -r;

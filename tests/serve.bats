@@ -184,7 +184,96 @@ ask_all() {
 		'{"id":"4","cmd":"diff","args":{"words":["/etc/passwd"]}}' '{"id":"5","cmd":"rate","args":{"words":["x"],"window":"1h"}}' \
 		'{"id":"6","cmd":"serve","args":{}}' '{"id":"7","cmd":"rate","args":{"words":["x"]}}' '{"id":"8","cmd":"list","args":{}}' >out
 	[ "$(jq -r '.failure.kind // "none"' out | tr '\n' ' ')" = 'invalid_args invalid_args not_found invalid_args invalid_args invalid_args not_found not_found none ' ]
-	head -c 70000 /dev/zero | tr '\0' x | timeout 10 talk sock || :
+}
+
+@test "A request has at most 64 KiB: of a longer one that is said, and the next one is answered" {
+	: >ev
+	serve ev
+	{ head -c 1048576 /dev/zero | tr '\0' x; printf '\n%s\n' '{"id":"2","cmd":"list","args":{}}'; } | timeout 10 talk sock >out
+	jq -es 'length == 2 and .[0].message == "a request has at most 64 KiB" and .[0].failure.kind == "invalid_args" and .[1].id == "2"' out
+	{ head -c 1048576 /dev/zero | tr '\0' x; } | timeout 10 talk sock >out
+	jq -es 'length == 1 and .[0].result == "error"' out
+	counted 0
+}
+
+# clients N: the server has so many.
+clients() {
+	local fd=(/proc/"$server"/fd/*)
+	((${#fd[@]} == base + $1))
+}
+
+# deaf JSON: a client that asks and takes nothing; $pid.
+deaf() {
+	mkfifo asks gate
+	start sh -c 'exec talk sock <asks >gate'
+	exec 7>asks 8<>gate
+	echo "$1" >&7
+}
+
+@test "A reply is sent whole to who sends no more" {
+	gen -n 6000 -p 2 -t 100 >ev
+	serve ev
+	wait_for 10 counted "$(wc -l <ev)"
+	ask '{"id":"1","cmd":"export","args":{"as":"ecs"}}' | jq -c '.value.lines[]' >got
+	nl-observe export --as ecs ev | jq -c . | cmp - got
+}
+
+@test "Who takes nothing, or does not end a request, within 10 seconds is cut, and keeps nobody waiting" {
+	gen -n 6000 -p 2 -t 100 >ev
+	serve ev
+	wait_for 10 counted "$(wc -l <ev)"
+	local fd=(/proc/"$server"/fd/*) base
+	base=${#fd[@]}
+	mkfifo keys
+	start sh -c 'exec talk sock <keys'
+	exec 9>keys
+	printf '{"id":"1","cmd":' >&9
+	deaf '{"id":"1","cmd":"export","args":{"as":"otlp"}}'
+	wait_for 5 clients 2
+	gen -n 100 -p 2 -t 100 -s 7 | sed 's/"time":"2025-11/"time":"2025-12/' >>ev
+	wait_for 5 counted "$(wc -l <ev)"
+	wait_for 14 clients 0
+	exec 7>&- 8>&- 9>&-
+}
+
+@test "A client that dies before it has its reply is gone, and the server goes on" {
+	gen -n 6000 -p 2 -t 100 >ev
+	serve ev
+	wait_for 10 counted "$(wc -l <ev)"
+	local fd=(/proc/"$server"/fd/*) base
+	base=${#fd[@]}
+	deaf '{"id":"1","cmd":"export","args":{"as":"otlp"}}'
+	wait_for 5 clients 1
+	IFS= read -r -n 1 _ <&8
+	kill -KILL "$pid"
+	wait_for 5 clients 0
+	counted "$(wc -l <ev)"
+	exec 7>&- 8>&-
+}
+
+@test "There are at most 64 clients: one more is told so, and the others stay" {
+	: >ev
+	serve ev
+	mkfifo keys
+	start sh -c 'exec talk -n 63 sock <keys >out'
+	exec 9>keys
+	echo '{"id":"1","cmd":"list","args":{}}' >&9
+	wait_for 5 grep -qs '"id":"1"' out
+	run -125 nl-observe --socket sock list
+	[ "$output" = 'nl-observe: too many clients: 64 are there' ]
+	echo '{"id":"2","cmd":"list","args":{}}' >&9
+	wait_for 5 grep -q '"id":"2"' out
+	exec 9>&-
+	wait_for 5 counted 0
+}
+
+@test "A socket that a dead server has left is taken over" {
+	: >ev
+	serve ev
+	kill -KILL "$server"
+	wait_for 5 run -125 nl-observe --socket sock list
+	[ -S sock ]
+	serve ev
 	counted 0
 }
 
@@ -329,9 +418,18 @@ found() {
 	run -2 nl-ctl observe check 'events == 1'
 	run -1 nl-ctl observe rate none
 	[[ $output == 'nl-ctl: observe: none: no such policy'* ]]
-	echo 'allow user:nobody observe *' >"$NL_STATE/rules"
-	chmod 600 "$NL_STATE/rules"
-	[ "$(id -u)" = 0 ] || run -77 nl-ctl observe rate api-000
+}
+
+@test "Rules hold for observe, for root too" {
+	gen -n 50 -p 2 -t 100 >ev
+	start nl-observe serve --socket "$NL_STATE/observe.sock" ev
+	server=$pid
+	wait_for 5 nl-ctl observe check "events == $(wc -l <ev)"
+	echo "allow uid:$(id -u) list,show *" >"$NL_STATE/rules"
+	run -77 nl-ctl observe rate api-000
+	[ "$output" = "nl-ctl: denied: $NL_STATE/rules does not allow uid:$(id -u) ($(id -un)) to observe" ]
+	echo "allow uid:$(id -u) observe *" >"$NL_STATE/rules"
+	nl-ctl observe rate api-000
 }
 
 @test "Without a server, or with sources beside it, --socket is an error" {

@@ -81,7 +81,7 @@ int nl_serve_ask(struct nl_run *run, const char *path, const char *request, size
 		error = send_all(run, fd, request, n, until);
 	if (!error)
 		error = send_all(run, fd, "\n", 1, until);
-	if (!error)
+	if (!error || error == EPIPE)           // Who refuses us may have said why before we have asked.
 		error = receive_line(run, fd, reply, until);
 	if (fd >= 0)
 		run->os->close(fd);
