@@ -66,6 +66,14 @@ truth() { jq -sc "$@"; }
 	done <<<"$output"
 }
 
+@test "state --json has slots and queue of a bulkhead, as it last told" {
+	make_log
+	nl-observe state pool --json ev | jq -e '.kind == "bulkhead" and .active == 0 and .max == 1 and .queued == 0'
+	[ "$(jq -s 'map(select(.event == "nl.bulkhead.released")) | length' ev)" = 1 ]
+	nl-observe --snapshot snap state pool ev
+	nl-observe --snapshot snap state pool --json /dev/null | jq -e '.active == 0 and .max == 1 and .queued == 0'
+}
+
 @test "list --json has an object a policy and line, with exactly these fields" {
 	make_log
 	nl-observe list --json ev >out

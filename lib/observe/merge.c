@@ -62,7 +62,9 @@ int nl_series_merge(struct series *a, const struct series *b)
 	if (b->failed.time_us >= 0)
 		nl_series_put_failure(a, b->failed, q->last_err, q->last_cmd);
 	if (b->told.time_us >= 0)
-		nl_series_put_usage(a, b->told, q->active, q->max, q->queued);
+		nl_series_put_usage(a, b->told, q->active, q->max, -1);
+	if (b->queued.time_us >= 0)
+		nl_series_put_usage(a, b->queued, -1, -1, q->queued);
 	if (nl_sketch_merge(&a->total, &b->total) < 0 || merge_moves(p, q) < 0 || nl_tries_merge(p, q) < 0)
 		return -1;
 	return merge_last(a, b);

@@ -128,6 +128,12 @@ static int state_answer(struct nl_ask *ask, struct nl_out *o, struct nl_err *err
 	nl_out_str(o, "state", nl_series_state(s));
 	if (s->nmoves)
 		nl_out_time(o, "since", s->move[s->nmoves - 1].time_us * NL_US);
+	if (s->max >= 0) {
+		nl_out_int(o, "active", s->active);
+		nl_out_int(o, "max", s->max);
+	}
+	if (s->queued >= 0)
+		nl_out_int(o, "queued", s->queued);
 	end_object(o);
 	return 0;
 }

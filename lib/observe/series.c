@@ -58,7 +58,7 @@ struct series *nl_series_new(struct nl_quote kind, struct nl_quote policy)
 			s->pub.kind = (enum nl_series_kind)i;
 	s->pub.least_us = s->pub.first_us = s->pub.last_us = s->pub.last_success_us = s->pub.last_failure_us = -1;
 	s->pub.active = s->pub.max = s->pub.queued = s->pub.peak = -1;
-	s->failed.time_us = s->told.time_us = -1;
+	s->failed.time_us = s->told.time_us = s->queued.time_us = -1;
 	if (s->pub.policy && s->pub.kind_text)
 		return s;
 	nl_series_free(s);
@@ -215,11 +215,12 @@ void nl_series_put_failure(struct series *s, struct nl_stamp at, const char *err
 void nl_series_put_usage(struct series *s, struct nl_stamp at, int64_t active, int64_t max, int64_t queued)
 {
 	later(&s->pub.peak, active);
+	if (queued >= 0 && nl_stamp_is_later(at, s->queued))
+		s->queued = at, s->pub.queued = queued;
 	if (!nl_stamp_is_later(at, s->told))
 		return;
 	s->told = at;
 	s->pub.active = active < 0 ? -1 : active, s->pub.max = max < 0 ? -1 : max;
-	s->pub.queued = queued < 0 ? -1 : queued;
 }
 
 static struct nl_stamp stamp_of(const struct nl_fact *f)

@@ -32,7 +32,7 @@ static inline uint64_t nl_sum_of(uint64_t a, uint64_t b)
 struct series {
 	struct nl_series pub;           /* first: queries have pointers to it */
 	struct nl_sketch total;         /* durations of all requests */
-	struct nl_stamp failed, told;   /* the last failure; the last word of a bulkhead */
+	struct nl_stamp failed, told, queued;   /* the last failure; the last word of a bulkhead, and of its queue */
 	struct nl_last *room;           /* pub.last is in it */
 	unsigned rooms;
 	uint32_t npolicy, nkind;        /* lengths */
@@ -82,6 +82,7 @@ int nl_series_put_exact(struct series *, struct nl_last);
 int nl_series_make_dense(struct nl_series *);
 int nl_series_put_err(struct nl_series *, unsigned class, uint64_t n);
 void nl_series_put_failure(struct series *, struct nl_stamp, const char *err, const char *cmd);
+/* -1: not told.  What is told of the queue holds until it is told again. */
 void nl_series_put_usage(struct series *, struct nl_stamp, int64_t active, int64_t max, int64_t queued);
 
 unsigned nl_classic_of(int64_t us);     /* which of nl_classic_us' buckets */

@@ -126,6 +126,12 @@ static void put_tries(struct writer *w, unsigned which, const struct nl_duration
 			putf(w, "tries_classic %u %u %" PRIu64 "\n", which, i, d->classic[i]);
 }
 
+static void put_usage(struct writer *w, struct nl_stamp at, int64_t active, int64_t max, int64_t queued)
+{
+	if (at.time_us >= 0)
+		putf(w, "usage %" PRId64 " %016" PRIx64 " %u %" PRId64 " %" PRId64 " %" PRId64 "\n", at.time_us, at.run, at.seq, active, max, queued);
+}
+
 static void put_series(struct writer *w, const struct series *s)
 {
 	const struct nl_series *p = &s->pub;
@@ -158,9 +164,8 @@ static void put_series(struct writer *w, const struct series *s)
 		put_quoted(w, p->last_cmd);
 		put(w, "\n", 1);
 	}
-	if (s->told.time_us >= 0)
-		putf(w, "usage %" PRId64 " %016" PRIx64 " %u %" PRId64 " %" PRId64 " %" PRId64 "\n", s->told.time_us, s->told.run, s->told.seq,
-		     p->active, p->max, p->queued);
+	put_usage(w, s->told, p->active, p->max, -1);
+	put_usage(w, s->queued, -1, -1, p->queued);     // It is not later, so it is of the queue alone.
 	for (unsigned i = 0; i < p->nmoves; i++)
 		put_move(w, &p->move[i]);
 	for (unsigned i = 0; i < p->nlast; i++)
