@@ -157,12 +157,13 @@ static bool take(struct nl_caller *c)
 {
 	if (c->nin == REQUEST)
 		return true;
-	ssize_t n = c->of->in->run->os->read(c->io.fd, c->in + c->nin, REQUEST - c->nin);
-	while (n == -EAGAIN && c->nin > 0 && MUTANT(WAITS_FOR_REST))
-		n = c->of->in->run->os->read(c->io.fd, c->in + c->nin, REQUEST - c->nin);
-	if (n > 0 && c->nin == 0 && !c->skip && waiting(c) == 0)
+	if (c->nin == 0 && !c->skip && waiting(c) == 0)
 		c->moved_at = nl_now(c->of->in->run);
-	c->nin += n > 0 ? (size_t)n : 0;
+	ssize_t n;
+	do {
+		n = c->of->in->run->os->read(c->io.fd, c->in + c->nin, REQUEST - c->nin);
+		c->nin += n > 0 ? (size_t)n : 0;
+	} while (MUTANT(WAITS_FOR_REST) && n != 0 && !memchr(c->in, '\n', c->nin));
 	c->over |= n == 0;
 	return n >= 0 || n == -EAGAIN || n == -EINTR;
 }
