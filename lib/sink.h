@@ -23,6 +23,7 @@ struct nl_sink {
 	enum nl_sink_type type;
 	int level;                      /* least severity taken */
 	int fd;                         /* -1: not open */
+	mode_t mode;                    /* what it is, when we have opened it; 0: not known */
 	uint64_t dev, ino;              /* fd:N,DEV:INO: only this very file; 0 any */
 	char *text;                     /* of a place: as it was written, without its level */
 	const char *path;               /* in text, or NULL */
@@ -51,6 +52,7 @@ int nl_place_open(struct nl_run *, struct nl_sink *, int64_t hour);
 void nl_place_close(struct nl_run *, struct nl_sink *);
 bool nl_place_gone(const struct nl_sink *, int r);      /* -errno says that its reader is: open it again */
 bool nl_place_absent(const struct nl_sink *, int r);    /* -errno says that there is none now, as may be */
+ssize_t nl_place_write(struct nl_run *, struct nl_sink *, const char *, size_t);     /* as nl_write_some */
 int nl_place_put(struct nl_sink *, struct nl_event *);  /* 0, -1: dropped */
 
 /* A socket connected to path, for datagrams if it takes them, else a stream.  -errno. */

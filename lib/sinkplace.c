@@ -40,19 +40,16 @@ static ssize_t write_pipe(struct nl_run *run, int fd, const char *buf, size_t n)
 	return run->os->write(fd, buf, n);
 }
 
-ssize_t nl_write_some(struct nl_run *run, int fd, const char *buf, size_t n)
+static ssize_t write_as(struct nl_run *run, int fd, mode_t mode, const char *buf, size_t n)
 {
-	struct stat st = { 0 };         // Of no known kind when fstat fails: asked by poll, like a terminal.
-	ssize_t r = run->os->syscall(SYS_fstat, fd, (long)&st, 0, 0, 0, 0);
-	if (r == -EBADF)
-		return r;
+	ssize_t r = 0;
 	for (int i = 0; i < 3; i++) {
 		struct pollfd p = { .fd = fd, .events = POLLOUT };
-		if (S_ISREG(st.st_mode))
+		if (S_ISREG(mode))
 			r = run->os->write(fd, buf, n);
-		else if (S_ISSOCK(st.st_mode))
+		else if (S_ISSOCK(mode))
 			r = run->os->syscall(SYS_sendto, fd, (long)buf, (long)n, MSG_DONTWAIT | MSG_NOSIGNAL, 0, 0);
-		else if (S_ISFIFO(st.st_mode))
+		else if (S_ISFIFO(mode))
 			r = write_pipe(run, fd, buf, n);
 		else
 			r = run->os->poll(&p, 1, 0) == 1 ? run->os->write(fd, buf, n) : -EAGAIN;
@@ -63,10 +60,45 @@ ssize_t nl_write_some(struct nl_run *run, int fd, const char *buf, size_t n)
 	return r;
 }
 
+/* 0: of no known kind, and then asked by poll, like a terminal.  -EBADF: it is closed. */
+static int kind_of(struct nl_run *run, int fd, mode_t *mode)
+{
+	struct stat st = { 0 };
+	int r = (int)run->os->syscall(SYS_fstat, fd, (long)&st, 0, 0, 0, 0);
+	*mode = r < 0 ? 0 : st.st_mode;
+	return r == -EBADF ? r : 0;
+}
+
+ssize_t nl_write_some(struct nl_run *run, int fd, const char *buf, size_t n)
+{
+	mode_t mode;
+	int r = kind_of(run, fd, &mode);
+	return r < 0 ? r : write_as(run, fd, mode, buf, n);
+}
+
+static int all_of(ssize_t r, size_t n)
+{
+	return r < 0 ? (int)r : r == (ssize_t)n ? 0 : -EAGAIN;
+}
+
 int nl_write_now(struct nl_run *run, int fd, const char *buf, size_t n)
 {
-	ssize_t r = nl_write_some(run, fd, buf, n);
-	return r < 0 ? (int)r : r == (ssize_t)n ? 0 : -EAGAIN;
+	return all_of(nl_write_some(run, fd, buf, n), n);
+}
+
+/* Of what we have opened, the kind is asked once.  A number that we were given may be
+ * another file's by now. */
+ssize_t nl_place_write(struct nl_run *run, struct nl_sink *s, const char *buf, size_t n)
+{
+	if (!s->mode || s->type == NL_SINK_FD)
+		return nl_write_some(run, s->fd, buf, n);
+	return write_as(run, s->fd, s->mode, buf, n);
+}
+
+static int open_file(struct nl_run *run, struct nl_sink *s, const char *path)
+{
+	s->fd = run->os->open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0666);
+	return s->fd < 0 ? s->fd : kind_of(run, s->fd, &s->mode);
 }
 
 static int open_segment(struct nl_run *run, struct nl_sink *s, int64_t hour)
@@ -83,8 +115,7 @@ static int open_segment(struct nl_run *run, struct nl_sink *s, int64_t hour)
 	if ((size_t)snprintf(path, sizeof path, "%s/%s.ndjson", s->path, name) >= sizeof path)
 		return -ENAMETOOLONG;
 	s->hour = hour;
-	s->fd = run->os->open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0666);
-	return s->fd < 0 ? s->fd : 0;
+	return open_file(run, s, path);
 }
 
 /* With a writer of our own that does not block: the reader's is its own matter. */
@@ -96,7 +127,7 @@ static int open_fifo(struct nl_run *run, struct nl_sink *s)
 		run->os->close(fd);
 		return -EINVAL;
 	}
-	s->fd = fd;
+	s->fd = fd, s->mode = S_IFIFO;
 	return fd < 0 ? fd : 0;
 }
 
@@ -136,17 +167,14 @@ int nl_place_open(struct nl_run *run, struct nl_sink *s, int64_t hour)
 {
 	if (s->type == NL_SINK_FD)
 		return check_given(run, s);
-	if (s->type == NL_SINK_FILE && s->fd < 0) {
-		s->fd = run->os->open(s->path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0666);
-		if (s->fd == -EISDIR)
-			s->type = NL_SINK_DIR, s->fd = -1;
-	}
+	if (s->type == NL_SINK_FILE && s->fd < 0 && open_file(run, s, s->path) == -EISDIR)
+		s->type = NL_SINK_DIR, s->fd = -1;
 	if (s->type == NL_SINK_DIR)
 		return open_segment(run, s, hour);
 	if (s->fd < 0 && s->type == NL_SINK_FIFO)
 		return open_fifo(run, s);
 	if (s->fd < 0 && (s->type == NL_SINK_UNIX || s->type == NL_SINK_SYSLOG))
-		s->fd = nl_unix_connect(run, s->path);
+		s->fd = nl_unix_connect(run, s->path), s->mode = S_IFSOCK;
 	return s->fd < 0 ? s->fd : 0;
 }
 
@@ -155,7 +183,7 @@ void nl_place_close(struct nl_run *run, struct nl_sink *s)
 	if (s->type == NL_SINK_FD || s->fd < 0)
 		return;
 	run->os->close(s->fd);
-	s->fd = -1;
+	s->fd = -1, s->mode = 0;
 }
 
 bool nl_place_gone(const struct nl_sink *s, int r)
@@ -188,7 +216,7 @@ static int put_line(struct nl_sink *s, const struct nl_event *e, size_t n)
 			complain(run, s, r);
 			return r;
 		}
-		r = nl_write_now(run, s->fd, e->buf, n);
+		r = all_of(nl_place_write(run, s, e->buf, n), n);
 		if (!nl_place_gone(s, r))
 			return r;
 		nl_place_close(run, s);

@@ -105,10 +105,11 @@ int nl_pour(struct nl_delivery *d, int fd, const char *text, size_t n)
 	return 0;
 }
 
-static int write_rest(struct nl_run *run, struct nl_outlet *o, int fd, const char *text, size_t n)
+static int write_rest(struct nl_run *run, struct nl_sink *s, const char *text, size_t n)
 {
+	struct nl_outlet *o = s->outlet;
 	while (o->at < n) {
-		ssize_t r = nl_write_some(run, fd, text + o->at, n - o->at);
+		ssize_t r = s->type == NL_SINK_HUMAN ? nl_write_some(run, 2, text + o->at, n - o->at) : nl_place_write(run, s, text + o->at, n - o->at);
 		if (r < 0)
 			return (int)r;
 		o->at += (size_t)r;
@@ -122,13 +123,13 @@ static int write_place(struct nl_delivery *d, struct nl_sink *s, int64_t hour, c
 	struct nl_outlet *o = s->outlet;
 	int r = 0;
 	if (s->type == NL_SINK_HUMAN)
-		return write_rest(d->run, o, 2, text, n);
+		return write_rest(d->run, s, text, n);
 	for (int i = 0; i < 2; i++) {
 		r = nl_place_open(d->run, s, hour);
-		if (r == 0 && o->torn && nl_write_now(d->run, s->fd, "\n", 1) == 0)
+		if (r == 0 && o->torn && nl_place_write(d->run, s, "\n", 1) == 1)
 			o->torn = false;        // If not, readers find the event behind the piece.
 		if (r == 0)
-			r = write_rest(d->run, o, s->fd, text, n);
+			r = write_rest(d->run, s, text, n);
 		if (!nl_place_gone(s, r))
 			return r;
 		nl_place_close(d->run, s);
