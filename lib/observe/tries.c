@@ -41,6 +41,8 @@ int nl_tries_take(struct nl_series *s, const struct nl_fact *f)
 
 int nl_tries_merge(struct nl_series *a, const struct nl_series *b)
 {
+	if (a->kind != NL_S_RETRY)              // The overflow, which takes none of them either.
+		return 0;
 	for (int i = 0; b->tries && i < NL_TRIES; i++) {
 		const struct nl_durations *from = &b->tries->of[i];
 		struct nl_durations *to = nl_tries_open(a, (enum nl_try)i);
