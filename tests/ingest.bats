@@ -175,7 +175,12 @@ counts() { grep -qx "ok $1" out; }
 	[[ $output == *"a socket's path has 1 to 107 bytes" ]]
 }
 
-@test "Compressed files are known by their first bytes, not by their names" {
+@test "Compressed files, FIFOs and pipes are known by their first bytes, not by their names" {
+	local z n=0
+
+	mkfifo fifo
+	start nl-observe -F --stats --every 10ms fifo >out 2>err
+
 	log ./ev
 	for z in gzip zstd xz bzip2; do
 		"$z" -c <ev >packed
@@ -183,7 +188,26 @@ counts() { grep -qx "ok $1" out; }
 		has ok 12 lines 12
 		nl-observe --stats <packed >stats
 		has ok 12
+		cat packed | nl-observe --stats >stats
+		has ok 12 lines 12
+		# Of a writer who writes byte by byte, too.
+		dd if=packed bs=1 status=none | nl-observe --stats >stats
+		has ok 12
+		# Until the decompressor has gone, the FIFO is its own.
+		wait_for 5 eval 'ls -l /proc/$pid/fd | grep -q fifo'
+		cat packed >fifo
+		wait_for 5 grep -qx "lines $((n += 12))" out
 	done
+	wait_for 5 eval 'ls -l /proc/$pid/fd | grep -q fifo'
+	cat ev >fifo
+	wait_for 5 grep -qx "lines $((n += 12))" out
+	kill -TERM "$pid"
+	ends 143
+	[ ! -s err ]
+	printf 'B' | nl-observe --stats >stats
+	has not_event 1
+	printf 'BZ is not enough\n' | nl-observe --stats >stats
+	has not_event 1
 }
 
 @test "A source that cannot be read to its end is said, the others are, and the status is 125" {
@@ -193,6 +217,9 @@ counts() { grep -qx "ok $1" out; }
 	grep -qx 'nl-observe: broken.gz: gzip failed: what came before is counted' <<<"$stderr"
 	echo "$output" >stats
 	[ "$(value ok)" -gt 100 ]
+	run -125 --separate-stderr nl-observe --stats - <<<"$(printf 'BZh9 is no bzip2')"
+	run -125 --separate-stderr nl-observe --stats < <(cat broken.gz)
+	grep -qx 'nl-observe: -: gzip failed: what came before is counted' <<<"$stderr"
 	run -125 nl-observe ev /proc/self/mem
 	[[ $output == *'nl-observe: /proc/self/mem: cannot be read on: Input/output error'* ]]
 }

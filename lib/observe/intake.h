@@ -50,6 +50,7 @@ struct nl_source {
 	uint64_t old;                   /* up to here, it was there at the start */
 	uint64_t seen;                  /* the hash of its first bytes, when fd is closed or packed */
 	uint64_t skip;                  /* of a decompressed one: bytes that an earlier process has read */
+	bool looked;                    /* a pipe: is it packed */
 	int done;                       /* of a decompressor: where its child says its status; -1 */
 	const char *packed;             /* the program, or NULL */
 	struct nl_socket socket;
@@ -87,8 +88,9 @@ int nl_stream_add(struct nl_intake *, const char *name, int fd, enum nl_source_k
 int nl_socket_add(struct nl_intake *, const char *path, int type, struct nl_err *);
 void nl_stream_ready(struct nl_intake *, struct nl_source *);
 
-/* packed.c: a compressed file becomes the pipe of its decompressor. */
-const char *nl_packed_by(struct nl_run *, int fd);             /* the program, by the file's first bytes; NULL */
+/* packed.c: what is compressed becomes the pipe of its decompressor. */
+const char *nl_packed_by(struct nl_run *, int fd);             /* the program, by a file's first bytes; NULL */
+const char *nl_packed_next(struct nl_run *, int fd);           /* by what comes next in a pipe */
 int nl_packed_start(struct nl_intake *, struct nl_source *, struct nl_err *);
 void nl_packed_end(struct nl_intake *, struct nl_source *);    /* its output is over, or nobody reads on */
 

@@ -77,8 +77,31 @@ static bool open_again(struct nl_intake *in, struct nl_source *s)
 		return false;
 	in->run->os->fcntl(fd, F_SETPIPE_SZ, PIPE_ROOM);
 	in->run->os->close(s->fd);
-	s->fd = fd;
+	if (s->packed)
+		nl_packed_end(in, s);
+	s->fd = fd, s->packed = NULL, s->looked = false;
 	return true;
+}
+
+static void give_up(struct nl_intake *in, struct nl_source *s, const char *what)
+{
+	nl_say(in->run, "%s", what);
+	in->troubles++;
+	nl_source_shut(in, s);
+	s->ended = true;
+}
+
+/* Of connections nobody starts a program here.  True: there is one now. */
+static bool unpacks(struct nl_intake *in, struct nl_source *s)
+{
+	struct nl_err err;
+	if (s->looked || s->of)
+		return false;
+	s->looked = true;
+	s->packed = nl_packed_next(in->run, s->fd);
+	if (s->packed && nl_packed_start(in, s, &err) < 0)
+		give_up(in, s, err.msg);
+	return s->packed;
 }
 
 void nl_stream_ready(struct nl_intake *in, struct nl_source *s)
@@ -91,6 +114,8 @@ void nl_stream_ready(struct nl_intake *in, struct nl_source *s)
 		take_datagrams(in, s);
 		return;
 	}
+	if (unpacks(in, s))
+		return;
 	ssize_t n = nl_lines_read(in, s);
 	if (n > 0 || n == -EINTR || n == -EAGAIN)
 		return;
@@ -98,8 +123,10 @@ void nl_stream_ready(struct nl_intake *in, struct nl_source *s)
 	if (n == 0 && s->kind == NL_SRC_FIFO && in->follow && open_again(in, s))
 		return;
 	if (n < 0 && n != -ECONNRESET && n != -EIO) {           // EIO: a terminal that is gone.
-		nl_say(in->run, "%s: cannot be read on: %s", s->name, strerror((int)-n));
-		in->troubles++;
+		struct nl_err err;
+		nl_fail(&err, "%.100s: cannot be read on: %s", s->name, strerror((int)-n));
+		give_up(in, s, err.msg);
+		return;
 	}
 	nl_source_shut(in, s);
 	s->ended = true;
