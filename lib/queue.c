@@ -87,12 +87,12 @@ static enum nl_turn try_slot(struct nl_place *p, struct nl_run *run, struct nl_r
 {
 	struct nl_state *s = p->state;
 	struct nl_bulkhead *b = body(rec);
-	p->active = p->found = nl_bulkhead_count(s, b);
+	p->active = nl_bulkhead_count(s, b);
 	if (nl_blind(s))
 		return NL_TURN_TROUBLE;
 	nl_time at = nl_boottime(run);          // Behind all that was not counted, so no release is later than who has seen it.
 	if (!p->queued)
-		p->decided_at = at, p->came_at = at - (nl_now(run) - p->since);
+		p->decided_at = at, p->came_at = at - (nl_now(run) - p->since), p->found = p->active;
 	unsigned among = b->high + (p->active >= b->high);
 	enum nl_turn turn = nl_admit(&p->ask, p->active, waiting);
 	if (MUTANT(INDEX_NOT_COUNT) && waiting == 0)

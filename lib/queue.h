@@ -103,7 +103,7 @@ struct nl_place {
 	uint64_t low, next;             /* tickets that may be live: low <= n < next */
 	uint64_t gen;                   /* cfg of the record */
 	unsigned active;                /* slots held, ours included */
-	unsigned found;                 /* held by others at the last look */
+	unsigned found;                 /* held by others at the first look */
 	nl_time since, waited;
 	/* On the record's clock, for who plays it again: when it came, when it was first
 	 * looked at, when it was admitted, when it gave its slot or its place back. */

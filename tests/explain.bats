@@ -127,13 +127,17 @@ storm() {
 
 @test "verify calls no line that was lost a difference: which steps cannot be verified is said" {
 	export NL_EVENTS=$PWD/ev
-	storm
-	local n
-	for ((n = 1; n <= $(wc -l <ev); n += 11)); do
+	local n sem
+	for sem in ninelives resilience4j gobreaker; do
+		for n in 1 2; do
+			calls 7 "$sem" --semantics "$sem" -f2 -o 5ms
+		done 2>/dev/null
+	done
+	for ((n = 1; n <= $(wc -l <ev); n += 5)); do
 		sed "${n}d" ev >other
 		nl-observe verify other >out || { cat out; false; }
 	done
-	for ((n = 1; n <= 15; n++)); do
+	for ((n = 1; n <= 10; n++)); do
 		awk -v seed="$n" 'BEGIN { srand(seed) } rand() > 0.2' ev >other
 		nl-observe verify other >out || { cat out; false; }
 	done
@@ -168,6 +172,30 @@ storm() {
 	[ "$(wc -L <<<"$output")" -le 80 ]
 	for span in $(jq -r 'select(.counted == "failure").span_id' ev); do grep -q "$span" <<<"$output"; done
 	nl-observe explain --json db ev | jq -e '.reason == "consecutive" and .found == 3 and .failures == 3 and (.failed | length) == 3 and .closed'
+}
+
+@test "explain says how calls ended, by kinds, and what persons did afterwards" {
+	export NL_EVENTS=$PWD/ev
+	steps '1 2 2 2' -f4 -o 3600s
+	nl-ctl reset db
+	nl-ctl open db
+	run -0 nl-observe explain db ev
+	[[ $output == *'ends        3 exit_2, 1 exit_1'* ]]
+	[[ $output == *'closed, after'*"by uid:$(id -u): reset breaker/db closed"*"by uid:$(id -u): open breaker/db forced_open"* ]]
+	nl-observe explain --json db ev | jq -e '.ends == { exit_1: 1, exit_2: 3 } and (.commands | map(.op)) == ["reset", "open"] and .commands[0].by != ""'
+}
+
+@test "explain of a breaker that slow calls opened shows these, however they ended" {
+	export NL_EVENTS=$PWD/ev
+	steps '0 0 1' --slow 1us --slow-rate 100 --window 5 --min-calls 3 -o 3600s
+	run -0 nl-observe explain db ev
+	[[ $output == *'why         3 of 3 calls took longer than 1us; the rule: 100 %, of at least 3 calls'* ]]
+	[[ $output == *'ends        1 exit_1, 2 success'*'checked     3 of 3 slow calls are in these events'* ]]
+	[ "$(grep -c '  sh  ' <<<"$output")" = 3 ]
+	nl-observe explain --json db ev | jq -e '.slow == 3 and .found == 3 and .reason == "slow_rate"'
+	grep -v '"step":2,' ev >other
+	run -0 nl-observe explain db other
+	[[ $output == *'DIFFERENT: 2 of 3 slow calls'* ]]
 }
 
 @test "explain says when calls that failed are not in the events" {

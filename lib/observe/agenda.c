@@ -63,9 +63,13 @@ void nl_row_empty(struct nl_row *r)
 
 void nl_row_add(struct nl_row *r, uint32_t i)
 {
-	r->next[i] = NL_NOBODY, r->before[i] = r->last;
-	*(r->last == NL_NOBODY ? &r->first : &r->next[r->last]) = i;
-	r->last = i;
+	uint32_t before = r->last;
+	while (before != NL_NOBODY && before > i)
+		before = r->before[before];
+	uint32_t *from = before == NL_NOBODY ? &r->first : &r->next[before];
+	r->next[i] = *from, r->before[i] = before;
+	*(*from == NL_NOBODY ? &r->last : &r->before[*from]) = i;
+	*from = i;
 	r->n++;
 }
 

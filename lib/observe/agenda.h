@@ -22,7 +22,7 @@ struct nl_row { uint32_t *next, *before, first, last, n; };    /* of n calls; NL
 #define NL_NOBODY UINT32_MAX
 int nl_row_make(struct nl_row *, size_t calls);                 /* 0, -1: no memory */
 void nl_row_empty(struct nl_row *);
-void nl_row_add(struct nl_row *, uint32_t);                     /* behind all */
+void nl_row_add(struct nl_row *, uint32_t);                     /* behind all with lower numbers */
 void nl_row_remove(struct nl_row *, uint32_t);
 void nl_row_free(struct nl_row *);
 

@@ -4,7 +4,7 @@
  * had set the values, and what followed: from the event that tells of it, checked
  * against those of the calls.  Of other policies: the last failures.
  */
-#include "observe/tape.h"
+#include "observe/story.h"
 #include "observe/trace.h"
 
 #include "parse.h"
@@ -91,70 +91,6 @@ static int explain_begin(struct nl_ask *ask, struct nl_intake *in, struct nl_err
 	return 0;
 }
 
-/* The opening that is explained, and what belongs to it. */
-struct story {
-	const struct nl_beat *opened, *tried, *closed;
-	const struct nl_beat *failed[FAILURES];
-	unsigned shown;
-	uint32_t failures, calls, rejected, reopened;   /* reopened: probes that failed since */
-};
-
-static bool is_in_window(const struct nl_beat *b, const struct nl_beat *opened, uint32_t calls)
-{
-	const struct nl_shape *s = &opened->shape;
-	if (opened->reason == NL_WHY_PROBE)
-		return b->step == opened->step;
-	if (s->kind == NL_WINDOW_COUNT && opened->reason != NL_WHY_CONSECUTIVE)
-		return calls < s->n;
-	if (s->kind == NL_WINDOW_TIME && opened->reason != NL_WHY_CONSECUTIVE)
-		return opened->at_us * NL_US / s->width_ns - b->at_us * NL_US / s->width_ns < s->n;
-	return b->result == NL_FAILURE;
-}
-
-/* From the opening back, through what was counted in the epoch before it. */
-static void gather(struct story *s, const struct nl_beat *first)
-{
-	for (const struct nl_beat *b = s->opened; b >= first && b->life == s->opened->life; b--) {
-		if (b->kind != NL_BEAT_RESULT || b->epoch + 1 != s->opened->epoch || b->result == NL_IGNORED)
-			continue;
-		if (!is_in_window(b, s->opened, s->calls))
-			break;
-		s->calls++;
-		if (b->result != NL_FAILURE)
-			continue;
-		s->failures++;
-		if (s->shown < FAILURES)
-			s->failed[s->shown++] = b;
-	}
-}
-
-static bool find_story(struct story *s, const struct nl_tape *t)
-{
-	*s = (struct story){ 0 };
-	for (size_t i = 0; i < t->n; i++) {
-		const struct nl_beat *b = &t->beat[i];
-		bool opens = b->kind == NL_BEAT_MOVED && b->to == NL_OPEN;
-		if (opens && b->reason == NL_WHY_PROBE && s->opened && s->opened->life == b->life)
-			s->reopened++;          // It is open for what opened it at first.
-		else if (opens)
-			s->opened = b, s->reopened = 0;
-	}
-	if (!s->opened)
-		return false;
-	gather(s, t->beat);
-	for (size_t i = 0; i < t->n; i++) {
-		const struct nl_beat *b = &t->beat[i];
-		s->rejected += b->kind == NL_BEAT_REJECTED && b->epoch >= s->opened->epoch && b->time_us >= s->opened->time_us;
-		if (b <= s->opened || b->kind != NL_BEAT_MOVED || b->life != s->opened->life)
-			continue;
-		if (b->to == NL_HALF_OPEN && !s->tried)
-			s->tried = b;
-		if (b->to == NL_CLOSED && !s->closed)
-			s->closed = b;
-	}
-	return true;
-}
-
 static const char *clock_text(int64_t us, char buf[32])
 {
 	char t[28];
@@ -163,15 +99,10 @@ static const char *clock_text(int64_t us, char buf[32])
 	return buf;
 }
 
-static const char *end_text(int ws, char buf[32])
+static void put_rule(struct nl_out *o, const struct nl_story *s, const struct nl_circuit_cfg *r)
 {
-	struct nl_outcome o = { ws, NL_RAN };
-	const char *name = nl_err_name(o, buf);
-	return name ? name : "success";
-}
-
-static void put_rule(struct nl_out *o, const struct nl_beat *b, const struct nl_circuit_cfg *r)
-{
+	const struct nl_beat *b = s->opened;
+	char span[32];
 	if (b->reason == NL_WHY_CONSECUTIVE)
 		nl_out_put(o, "why         %u failures in a row; the rule: %u\n", b->failures, r->failures);
 	else if (b->reason == NL_WHY_PROBE)
@@ -179,43 +110,54 @@ static void put_rule(struct nl_out *o, const struct nl_beat *b, const struct nl_
 	else if (b->reason == NL_WHY_RATE)
 		nl_out_put(o, "why         %u of %u calls failed; the rule: %.4g %%, of at least %u calls\n", b->failures, b->calls, r->rate_ppm / 1e4, r->min_calls);
 	else if (b->reason == NL_WHY_SLOW)
-		nl_out_put(o, "why         too many of %u calls were slow; the rule: %.4g %%\n", b->calls, r->slow_ppm / 1e4);
+		nl_out_put(o, "why         %u of %u calls took longer than %s; the rule: %.4g %%, of at least %u calls\n", s->counted, b->calls,
+		           nl_span_text((double)r->slow_ns / 1e9, span), r->slow_ppm / 1e4, r->min_calls);
 	if (b->shape.kind == NL_WINDOW_COUNT)
 		nl_out_put(o, "window      the last %u calls\n", b->shape.n);
 	else if (b->shape.kind == NL_WINDOW_TIME)
 		nl_out_put(o, "window      %g s\n", (double)b->shape.width_ns * b->shape.n / 1e9);
 }
 
-static void put_calls(struct nl_out *o, const struct story *s, const struct nl_tapes *t)
+static void put_calls(struct nl_out *o, const struct nl_story *s, const struct nl_tapes *t)
 {
 	char time[32], end[32], span[32], safe[256];
-	nl_out_put(o, "%-11s %-12s  %-13s  %-13s %7s  %s\n", "failed", "TIME", "COMMAND", "END", "TOOK", "SPAN");
+	nl_out_put(o, "%-11s %-12s  %-13s  %-13s %7s  %s\n", s->slow ? "slow" : "failed", "TIME", "COMMAND", "END", "TOOK", "SPAN");
 	for (unsigned i = s->shown; i-- > 0; )
 		nl_out_put(o, "%11s %-12s  %-13s  %-13s %7s  %016llx\n", "", clock_text(s->failed[i]->time_us, time),
-		           nl_safe_text(t->texts.text[s->failed[i]->cmd], 13, safe), end_text(s->failed[i]->ws, end),
+		           nl_safe_text(t->texts.text[s->failed[i]->cmd], 13, safe), nl_story_end(s->failed[i]->ws, end),
 		           nl_span_text((double)s->failed[i]->dur_us / 1e6, span), (unsigned long long)s->failed[i]->span);
 	if (s->failures > s->shown)
 		nl_out_put(o, "%11s and %u before these\n", "", s->failures - s->shown);
-	bool agree = s->failures == s->opened->failures || s->opened->reason == NL_WHY_PROBE;
-	nl_out_put(o, "checked     %s%u of %u failing calls are in these events\n", agree ? "" : "DIFFERENT: ", s->failures,
-	           s->opened->reason == NL_WHY_PROBE ? 1 : s->opened->failures);
+	for (unsigned i = 0; i < NL_STORY_ENDS && s->class[i].n; i++)
+		nl_out_put(o, "%s%u %s%s", i ? ", " : "ends        ", s->class[i].n, s->class[i].end, i == NL_STORY_ENDS - 1 || !s->class[i + 1].n ? "\n" : "");
+	nl_out_put(o, "checked     %s%u of %u %s calls are in these events\n", s->failures == s->counted ? "" : "DIFFERENT: ", s->failures, s->counted,
+	           s->slow ? "slow" : "failing");
 }
 
-static void put_values(struct nl_out *o, const struct explain *e, const struct story *s)
+enum when { BEFORE, AFTER };
+
+/* What persons did before it opened, or after. */
+static void put_commands(struct nl_out *o, const struct explain *e, int64_t opened_us, enum when when)
 {
 	char time[32], a[256], b[256], c[256], d[256];
-	const char *cfg = e->tapes.texts.text[s->opened->cfg];
-	nl_out_put(o, "values      %s\n", *cfg ? nl_safe_text(cfg, 66, a) : "those by default");
 	uint64_t n = e->commands, from = n > COMMANDS ? n - COMMANDS : 0;
 	for (uint64_t i = from; i < n; i++) {
 		const struct command *k = &e->command[i % COMMANDS];
-		if (k->time_us <= s->opened->time_us)
+		if ((k->time_us > opened_us) == (when == AFTER))
 			nl_out_put(o, "%11s %s by %s: %s %s%s%s\n", "", clock_text(k->time_us, time), nl_safe_text(k->by, 14, a), nl_safe_text(k->op, 8, b),
 			           nl_safe_text(k->target, 20, c), *k->new ? " " : "", nl_safe_text(k->new, 12, d));
 	}
 }
 
-static void put_sequel(struct nl_out *o, const struct story *s)
+static void put_values(struct nl_out *o, const struct explain *e, const struct nl_story *s)
+{
+	char safe[256];
+	const char *cfg = e->tapes.texts.text[s->opened->cfg];
+	nl_out_put(o, "values      %s\n", *cfg ? nl_safe_text(cfg, 66, safe) : "those by default");
+	put_commands(o, e, s->opened->time_us, BEFORE);
+}
+
+static void put_sequel(struct nl_out *o, const struct explain *e, const struct nl_story *s)
 {
 	char time[32], span[32];
 	nl_out_put(o, "then        %u call%s rejected\n", s->rejected, s->rejected == 1 ? " was" : "s were");
@@ -228,9 +170,10 @@ static void put_sequel(struct nl_out *o, const struct story *s)
 		           nl_span_text((double)(s->closed->at_us - s->opened->at_us) / 1e6, span));
 	else
 		nl_out_put(o, "%11s it has not closed\n", "");
+	put_commands(o, e, s->opened->time_us, AFTER);
 }
 
-static void put_breaker(struct nl_out *o, const struct explain *e, const struct nl_tape *t, const struct story *s)
+static void put_breaker(struct nl_out *o, const struct explain *e, const struct nl_tape *t, const struct nl_story *s)
 {
 	char safe[256], time[28];
 	struct nl_circuit_cfg rules = { 0 };
@@ -240,13 +183,30 @@ static void put_breaker(struct nl_out *o, const struct explain *e, const struct 
 	time[10] = ' ';
 	nl_out_put(o, "breaker/%s opened at %.19s UTC, from %s\n", nl_safe_text(t->policy, 30, safe), time,
 	           nl_circuit_name((enum nl_circuit_state)s->opened->from));
-	put_rule(o, s->opened, &rules);
+	put_rule(o, s, &rules);
 	put_calls(o, s, &e->tapes);
 	put_values(o, e, s);
-	put_sequel(o, s);
+	put_sequel(o, e, s);
 }
 
-static void put_breaker_json(struct nl_out *o, const struct explain *e, const struct nl_tape *t, const struct story *s)
+static void put_commands_json(struct nl_out *o, const struct explain *e)
+{
+	uint64_t n = e->commands, from = n > COMMANDS ? n - COMMANDS : 0;
+	nl_out_begin(o, "commands", '[');
+	for (uint64_t i = from; i < n; i++) {
+		const struct command *k = &e->command[i % COMMANDS];
+		nl_out_begin(o, NULL, '{');
+		nl_out_time(o, "time", k->time_us * NL_US);
+		nl_out_str(o, "op", k->op);
+		nl_out_str(o, "target", k->target);
+		nl_out_str(o, "new", k->new);
+		nl_out_str(o, "by", k->by);
+		nl_out_end(o, '}');
+	}
+	nl_out_end(o, ']');
+}
+
+static void put_breaker_json(struct nl_out *o, const struct explain *e, const struct nl_tape *t, const struct nl_story *s)
 {
 	char end[32], span[20];
 	nl_out_begin(o, NULL, '{');
@@ -257,14 +217,20 @@ static void put_breaker_json(struct nl_out *o, const struct explain *e, const st
 	nl_out_str(o, "reason", nl_circuit_reason_name((enum nl_circuit_reason)s->opened->reason));
 	nl_out_uint(o, "failures", s->opened->failures);
 	nl_out_uint(o, "calls", s->opened->calls);
+	if (s->slow)
+		nl_out_uint(o, "slow", s->counted);
 	nl_out_uint(o, "found", s->failures);
+	nl_out_begin(o, "ends", '{');
+	for (unsigned i = 0; i < NL_STORY_ENDS && s->class[i].n; i++)
+		nl_out_uint(o, s->class[i].end, s->class[i].n);
+	nl_out_end(o, '}');
 	nl_out_str(o, "cfg", e->tapes.texts.text[s->opened->cfg]);
 	nl_out_begin(o, "failed", '[');
 	for (unsigned i = s->shown; i-- > 0; ) {
 		nl_out_begin(o, NULL, '{');
 		nl_out_time(o, "time", s->failed[i]->time_us * NL_US);
 		nl_out_str(o, "cmd", e->tapes.texts.text[s->failed[i]->cmd]);
-		nl_out_str(o, "end", end_text(s->failed[i]->ws, end));
+		nl_out_str(o, "end", nl_story_end(s->failed[i]->ws, end));
 		nl_out_secs(o, "dur_s", s->failed[i]->dur_us * NL_US);
 		snprintf(span, sizeof span, "%016llx", (unsigned long long)s->failed[i]->span);
 		nl_out_str(o, "span_id", span);
@@ -277,6 +243,7 @@ static void put_breaker_json(struct nl_out *o, const struct explain *e, const st
 		nl_out_time(o, "tried", s->tried->time_us * NL_US);
 	if (s->closed)
 		nl_out_time(o, "closed", s->closed->time_us * NL_US);
+	put_commands_json(o, e);
 	nl_out_put(o, "}\n");
 }
 
@@ -305,12 +272,16 @@ static void put_failures(struct nl_ask *ask, struct nl_out *o, const struct expl
 		nl_out_str(o, "span_id", id);
 		nl_out_put(o, "}\n");
 	}
+	if (!ask->json && e->commands) {
+		nl_out_put(o, "commands\n");
+		put_commands(o, e, INT64_MAX, BEFORE);
+	}
 }
 
 static int explain_answer(struct nl_ask *ask, struct nl_out *o, struct nl_err *err)
 {
 	struct explain *e = ask->data;
-	struct story s;
+	struct nl_story s;
 	if (e->trace)
 		return nl_trace_answer(e->trace, o, ask->json, err);
 	if (!nl_ask_series(ask, ask->arg[0], err))
@@ -318,7 +289,7 @@ static int explain_answer(struct nl_ask *ask, struct nl_out *o, struct nl_err *e
 	struct nl_tape *t = e->tapes.first;
 	if (e->tapes.starved || e->tapes.texts.starved || (t && nl_tape_by_step(t) < 0))
 		return nl_fail(err, "out of memory");
-	if (t && find_story(&s, t))
+	if (t && nl_story_find(&s, &e->tapes, t))
 		(ask->json ? put_breaker_json : put_breaker)(o, e, t, &s);
 	else
 		put_failures(ask, o, e);

@@ -14,14 +14,16 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define SOON 100000                     /* us: a slot is free so soon after it was given back, unless we are not run */
+#define SOON 100000                     /* us: a slot is free so soon after it was given back, or a place in the row */
 
 struct follow {
 	struct nl_stays *s;
 	const struct nl_terms *terms;
 	struct nl_agenda agenda;
 	struct nl_row waiting;
+	uint32_t first;                 /* who was first in line before this moment */
 	int64_t free_us;                /* since when the first in line might have had a slot; -1: not yet */
+	int64_t vacant_us;              /* since when there is one */
 	uint32_t held;
 	uint32_t *left, lefts;          /* who has left, the last one on top */
 	uint32_t *endless, ends, begin; /* of whose end nothing is known, from begin on */
@@ -42,8 +44,8 @@ static void take(struct follow *w, uint32_t i)
 {
 	struct nl_stay *s = &w->s->stay[i];
 	w->held++;
-	if (s->found + 1 > w->s->peak)
-		w->s->peak = s->found + 1;
+	if (w->held > w->s->peak)
+		w->s->peak = w->held;
 	if (s->left_us >= 0)
 		add(w, i, s->left_us, NL_STEP_LEAVES);
 	else
@@ -52,7 +54,8 @@ static void take(struct follow *w, uint32_t i)
 
 static void leave(struct follow *w, uint32_t i, int64_t us)
 {
-	w->held--;
+	if (w->held-- >= terms_of(w, i)->limit)
+		w->vacant_us = us;
 	w->s->stay[i].hold_us = us - w->s->stay[i].got_us;
 }
 
@@ -74,10 +77,13 @@ static void agree(struct follow *w, uint32_t i, int64_t us)
 /* So many must have waited: as with slots, who gave up last had not quite. */
 static void be_full(struct follow *w, int64_t us, uint32_t queue)
 {
-	if (w->waiting.n + 1 != queue || w->gone == NL_NOBODY)
+	if (w->waiting.n + 1 != queue || w->gone == NL_NOBODY || w->s->stay[w->gone].left_us < us - SOON)
 		return;
 	nl_row_add(&w->waiting, w->gone);
 	add(w, w->gone, us + 1, NL_STEP_GIVES_UP);
+	if (w->waiting.first == w->gone && w->free_us < 0)
+		w->free_us = w->vacant_us;
+	w->first = w->waiting.first;            // It was all the time.
 	w->gone = NL_NOBODY;
 }
 
@@ -91,14 +97,13 @@ static void come(struct follow *w, uint32_t i, int64_t us)
 {
 	struct nl_stay *s = &w->s->stay[i];
 	const struct nl_terms *t = terms_of(w, i);
+	agree(w, i, us);
 	if (s->left_us < 0 && nl_admit(t, w->held, w->waiting.n) == NL_TURN_OURS)
-		s->got_us = us;                 // It was killed: of its event's time this is the one that matters.
+		s->got_us = us;                 // It was killed, and its event is a little later.
 	enum nl_turn turn = nl_stay_turn(s);
-	if (turn != NL_TURN_WAITS)
-		agree(w, i, us);
 	if (turn == NL_TURN_QUEUE_FULL)
 		be_full(w, us, t->queue);
-	else if (turn == NL_TURN_FULL && w->held < t->limit)
+	else if (turn != NL_TURN_OURS && w->held < t->limit)
 		be_full(w, us, 1);
 	s->unclear |= nl_admit(t, w->held, w->waiting.n) != turn;
 	if (turn == NL_TURN_OURS)
@@ -121,8 +126,9 @@ static void got(struct follow *w, uint32_t i, int64_t us)
 {
 	struct nl_stay *s = &w->s->stay[i];
 	bool first = w->waiting.first == i;
-	agree(w, i, us);
-	s->unclear |= !first;
+	while (w->held >= terms_of(w, i)->limit && w->begin < w->ends)
+		leave(w, w->endless[w->begin++], us);   // It has the slot of one that was killed.
+	s->unclear |= !first || w->held >= terms_of(w, i)->limit;
 	s->wake_us = first && w->free_us >= 0 ? us - w->free_us : 0;
 	s->late_us = late(w, i, us + 1);
 	nl_row_remove(&w->waiting, i);
@@ -132,8 +138,11 @@ static void got(struct follow *w, uint32_t i, int64_t us)
 static void gave_up(struct follow *w, uint32_t i, int64_t us)
 {
 	struct nl_stay *s = &w->s->stay[i];
-	if (w->waiting.first == i && w->free_us >= 0)   // It would have had it, if it had been awake.
-		s->wake_us = us - w->free_us + 1;
+	int64_t free = w->waiting.first == i ? w->free_us : -1;
+	if (s->wake_us >= 0)                    // Once more, and a little later.
+		free = s->left_us + 1 - s->wake_us;
+	if (free >= 0)                          // It would have had it, if it had been awake.
+		s->wake_us = us + 1 - free;
 	s->late_us = late(w, i, us);
 	s->left_us = us;
 	nl_row_remove(&w->waiting, i);
@@ -151,13 +160,13 @@ static void begin_boot(struct follow *w, int64_t us)
 	w->free_us = -1;
 }
 
-static void see_first(struct follow *w, uint32_t was, int64_t us)
+static void see_first(struct follow *w, int64_t us)
 {
 	uint32_t i = w->waiting.first;
 	bool free = i != NL_NOBODY && nl_admit(terms_of(w, i), w->held, 0) == NL_TURN_OURS;
 	if (!free)
 		w->free_us = -1;
-	else if (w->free_us < 0 || was != i)
+	else if (w->free_us < 0 || w->first != i)
 		w->free_us = us;
 }
 
@@ -170,7 +179,7 @@ static void run(struct follow *w)
 	for (; nl_agenda_next(&w->agenda, &m); before = m) {
 		if (m.boot != before.boot)
 			begin_boot(w, before.us);
-		uint32_t first = w->waiting.first;
+		w->first = w->waiting.first;
 		switch (m.step) {
 		case NL_STEP_COMES: come(w, m.call, m.us); break;
 		case NL_STEP_LOOKS: got(w, m.call, m.us); break;
@@ -180,7 +189,7 @@ static void run(struct follow *w)
 			w->left[w->lefts++] = m.call;
 			break;
 		}
-		see_first(w, first, m.us);
+		see_first(w, m.us);
 	}
 	begin_boot(w, before.us);
 }

@@ -149,6 +149,7 @@ static void moved(struct nl_tapes *t, struct nl_tape *tape, const struct nl_fact
 	b->result = event_of((enum nl_circuit_state)b->to, (enum nl_circuit_reason)b->reason);
 	b->cfg = nl_texts_add(&t->texts, word(a, "cfg", text, sizeof text), UINT32_MAX);
 	b->failures = (uint32_t)whole(a, "failures", 0), b->calls = (uint32_t)whole(a, "calls", 0);
+	b->rate_ppm = (uint32_t)micros(a, "rate", 0);
 	b->open_us = micros(a, "open_s", -1);
 	int64_t calls = whole(a, "window_calls", 0), span = micros(a, "window_s", 0);
 	if (calls > 0 && calls <= NL_WINDOW_CALLS)

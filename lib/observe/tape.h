@@ -34,7 +34,7 @@ struct nl_beat {
 	int32_t ws;
 	int64_t dur_us, age;            /* age: of an admission, as the player has seen it */
 	/* nl.circuit.opened */
-	uint32_t failures, calls;
+	uint32_t failures, calls, rate_ppm;     /* rate: of what the rule counts; 0: it has none */
 	int64_t open_us;                /* -1: until somebody closes it */
 	struct nl_shape shape;
 };
