@@ -63,12 +63,13 @@ aid_c := $(wildcard tests/aid/*.c)
 sweep_c := $(wildcard tests/sweep/*.c)
 storm_c := $(wildcard tests/storm/*.c)
 lin_c := $(wildcard tests/lin/*.c)
+eventgen_c := $(wildcard tests/eventgen/*.c)
 bench_c := $(wildcard tests/bench/*.c)
 fuzz_c := $(wildcard tests/fuzz/*.c)
 unit_c := $(wildcard tests/unit/*_test.c tests/sim/*_test.c)
 fake_c := $(filter-out $(unit_c),$(wildcard tests/unit/*.c tests/sim/*.c))
 bins := $(bin_c:%.c=$O/%)
-aids := $(aid_c:tests/%.c=$O/%) $(if $(sweep_c),$O/aid/sweep) $(if $(storm_c),$O/aid/storm) $(if $(lin_c),$O/aid/lin)
+aids := $(aid_c:tests/%.c=$O/%) $(if $(sweep_c),$O/aid/sweep) $(if $(storm_c),$O/aid/storm) $(if $(lin_c),$O/aid/lin) $(if $(eventgen_c),$O/aid/eventgen)
 benches := $(bench_c:tests/%.c=$O/%)
 units := $(addprefix $O/unit/,$(basename $(notdir $(unit_c))))
 libs := $O/libfake.a $O/libninelives.a
@@ -101,7 +102,7 @@ guest: FORCE
 benches: $(benches)
 
 # All is rebuilt when a flag changes, and the libraries when the list of their files does.
-record_flags := $(cc) $(flags) $(LDFLAGS) $(link_$(VARIANT)) $(LDLIBS) $(sweep_c) $(storm_c) $(lin_c)
+record_flags := $(cc) $(flags) $(LDFLAGS) $(link_$(VARIANT)) $(LDLIBS) $(sweep_c) $(storm_c) $(lin_c) $(eventgen_c)
 record_files := $(lib_c) $(fake_c)
 $O/flags $O/files: FORCE
 	@mkdir -p $O; echo '$(record_$(@F))' | cmp -s - $@ || echo '$(record_$(@F))' >$@
@@ -151,13 +152,15 @@ $O/aid/storm: $(storm_c:%.c=$O/obj/%.o)
 	$(link)
 $O/aid/lin: $(lin_c:%.c=$O/obj/%.o) $O/libninelives.a
 	$(link)
+$O/aid/eventgen: $(eventgen_c:%.c=$O/obj/%.o)
+	$(link)
 $O/%: $O/obj/tests/%.o $(libs)
 	$(link)
 $O/unit/%: $O/obj/tests/sim/%.o $(libs)
 	$(link)
 build/fuzz/%: tests/fuzz/%.c $(lib_c) $(wildcard lib/*.h lib/observe/*.h tests/unit/twin.[ch]) | build/include/jsmn.h
 	$(call run,LD,$@) mkdir -p $@.corpus && $(CLANG) $(std) -g -O1 -fsanitize=fuzzer,address,undefined -o $@ $< $(lib_c)
--include $(patsubst %.c,$O/obj/%.d,$(lib_c) lib/bash/nl.c $(bin_c) $(aid_c) $(unit_c) $(fake_c) $(sweep_c) $(storm_c) $(lin_c) $(bench_c))
+-include $(patsubst %.c,$O/obj/%.d,$(lib_c) lib/bash/nl.c $(bin_c) $(aid_c) $(unit_c) $(fake_c) $(sweep_c) $(storm_c) $(lin_c) $(eventgen_c) $(bench_c))
 
 # Unit tests run under the sanitizers, everything else on the build that ships.
 check:
