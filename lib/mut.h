@@ -112,6 +112,8 @@ enum {
 	MUT_LEAKS_CALLER,               /* a client that has gone keeps its descriptor */
 	MUT_FEARS_DEAD,                 /* a socket that a dead server has left is taken for a live one's */
 	MUT_ANYBODY_OBSERVES,           /* rules do not hold for observe */
+	MUT_LEAVES_RAW,                 /* a terminal is left as a program wanted it that has ended */
+	MUT_CRASHES_RAW,                /* so it is when that has crashed */
 	MUT_LIVE_IS_KILLED,             /* a run that goes on is told as killed */
 	MUT_FINDS_AGAIN,                /* a finding is told each second */
 	MUT_SCRAPE_WAITS,               /* one client that sends nothing keeps all others waiting */

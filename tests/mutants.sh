@@ -112,6 +112,8 @@ table() {
 	LEAKS_CALLER        bats serve.bats 'dies before it has its reply'
 	FEARS_DEAD          bats serve.bats 'dead server has left'
 	ANYBODY_OBSERVES    bats serve.bats 'Rules hold for observe'
+	LEAVES_RAW          bats top.bats 'given back whatever ends it'
+	CRASHES_RAW         bats top.bats 'given back whatever ends it'
 	LIVE_IS_KILLED      bats serve.bats 'was killed is told'
 	FINDS_AGAIN         bats serve.bats 'was killed is told'
 	SCRAPE_WAITS        bats export.bats 'within five seconds'

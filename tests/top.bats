@@ -127,22 +127,31 @@ at_terminal() {
 	run ! grep -q CHANGES screen
 }
 
-@test "The terminal is given back whatever ends or stops it" {
-	for sig in INT TERM HUP ABRT SEGV; do
-		at_terminal ev <<-END
-			save
-			expect policies
-			do kill -$sig \$leader
-			signal $(kill -l "$sig")
-		END
-		tail -c 20 bytes | grep -q $'\033\[?25h\033\[?1049l'
+# given_back STATUS STEP...: top in a shell at a terminal, which is as before when it has ended.  $leader's child is it.
+given_back() {
+	local status=$1
+
+	shift
+	{
+		printf '%s\n' 'expect ready' save 'send \n' 'expect \e[?1049h' 'expect policies' "$@" 'expect \e[?1049l' "expect over $status" same 'send \n' 'exit 0'
+	} | pty sh -c 'set -m; trap : INT; echo ready; read -r _; '"${top:-nl-observe top ev}"'; echo "over $?"; read -r _' >bytes || { cat -v bytes; return 1; }
+	vt <bytes >screen
+}
+
+@test "The terminal is given back whatever ends it" {
+	given_back 0 'send q'
+	given_back 130 'send ^C'
+	for sig in INT TERM HUP QUIT ABRT SEGV; do
+		given_back $((128 + $(kill -l "$sig"))) "do read -r p </proc/\$leader/task/\$leader/children; kill -$sig \$p"
 	done
-	at_terminal ev <<-'END'
-		save
-		expect policies
-		send ^C
-		signal 2
-	END
+}
+
+@test "It is given back when what is read has no end and its writer is killed" {
+	mkfifo pipe
+	start sh -c 'exec >pipe; cat ev; exec sleep 99'
+	top='nl-observe top - <pipe' given_back 0 "do kill -KILL $pid"
+	start sh -c 'exec >pipe; cat ev; exec sleep 99'
+	top='nl-observe top pipe' given_back 0 "do kill -KILL $pid" 'send t' 'expect since the beginning' 'send q'
 }
 
 @test "Stopped by ^Z it gives the terminal back, and takes it again when it goes on" {
@@ -163,6 +172,52 @@ at_terminal() {
 		expect over
 		exit 0
 	END
+}
+
+# fits ROWS COLUMNS: what was drawn since the screen was cleared the last time.
+fits() {
+	local all last line text n=0
+
+	all=$(<bytes) last=${all##*$'\e[2J'}
+	while IFS= read -r line; do
+		line=${line#*$'\e['} text=${line#*1H}
+		((${line%%;*} <= $1 && ${#text} <= $2)) || { echo "in $1 of $2: $line"; return 1; }
+		n=$((n + 1))
+	done < <(grep -oa $'\e\\[[0-9]*;1H[^\e]*' <<<"$last")
+	((n > 0))
+}
+
+@test "No terminal is too small" {
+	export NO_COLOR=1
+	for size in '24 80' '24 79' '13 60' '10 40' '5 20' '3 9' '1 1'; do
+		pty sh -c 'stty rows $1 cols $2; exec nl-observe top ev' sh $size <<-'END' >bytes || { cat -v bytes; false; }
+			expect \e[?1049h
+			expect \e[1;1H
+			send t
+			send ?
+			send >
+			send q
+			exit 0
+		END
+		# shellcheck disable=SC2086
+		fits $size
+	done
+}
+
+@test "A window that becomes smaller, or larger, is drawn anew" {
+	export NO_COLOR=1
+	for size in '8 30' '40 200' '1 200'; do
+		pty nl-observe top ev <<-END >bytes || { cat -v bytes; false; }
+			expect policies
+			do stty -F /proc/\$leader/fd/1 rows ${size% *} cols ${size#* }
+			expect \e[2J
+			expect \e[1;1H
+			send q
+			exit 0
+		END
+		# shellcheck disable=SC2086
+		fits $size
+	done
 }
 
 @test "NO_COLOR: no colour" {

@@ -8,6 +8,7 @@
  */
 #include "observe/screen.h"
 
+#include "mut.h"
 #include "run.h"
 
 #include <errno.h>
@@ -34,7 +35,8 @@ static void give_back(void)
 		return;
 	ssize_t r = write(given.fd, leave, sizeof leave - 1);
 	(void)r;                                // Nobody can be told, and the modes are to follow.
-	(void)tcsetattr(given.fd, TCSADRAIN, &given.modes);
+	if (!MUTANT(LEAVES_RAW))
+		(void)tcsetattr(given.fd, TCSADRAIN, &given.modes);
 	given.fd = -1;
 }
 
@@ -48,7 +50,7 @@ static void watch_faults(struct nl_run *run, bool on)
 {
 	struct sigaction act = { .sa_handler = on ? fault : SIG_DFL, .sa_flags = (int)SA_RESETHAND };
 	uint64_t open = 0;
-	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+	for (size_t i = 0; !MUTANT(CRASHES_RAW) && i < sizeof faults / sizeof *faults; i++) {
 		sigaction(faults[i], &act, NULL);
 		open |= NL_SIGBIT(faults[i]);
 	}
