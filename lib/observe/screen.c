@@ -50,8 +50,9 @@ static void watch_faults(struct nl_run *run, bool on)
 {
 	struct sigaction act = { .sa_handler = on ? fault : SIG_DFL, .sa_flags = (int)SA_RESETHAND };
 	uint64_t open = 0;
-	for (size_t i = 0; !MUTANT(CRASHES_RAW) && i < sizeof faults / sizeof *faults; i++) {
-		sigaction(faults[i], &act, NULL);
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+		if (!MUTANT(CRASHES_RAW))
+			sigaction(faults[i], &act, NULL);
 		open |= NL_SIGBIT(faults[i]);
 	}
 	run->os->mask(on ? ~open : ~UINT64_C(0), NULL);
