@@ -3,7 +3,7 @@
 #
 # nl-observe top, printed and on a terminal: pty types the keys, vt says what is to
 # be seen then.  Logs are eventgen's, a year back, so that the clock is past them.
-# shellcheck disable=SC2154  # set by run
+# shellcheck disable=SC2016,SC2030,SC2031,SC2154  # text for inner shells; each test is a subshell; set by run
 bats_require_minimum_version 1.5.0
 load helper
 
@@ -190,7 +190,7 @@ fits() {
 @test "No terminal is too small" {
 	export NO_COLOR=1
 	for size in '24 80' '24 79' '13 60' '10 40' '5 20' '3 9' '1 1'; do
-		pty sh -c 'stty rows $1 cols $2; exec nl-observe top ev' sh $size <<-'END' >bytes || { cat -v bytes; false; }
+		pty sh -c 'stty rows $1 cols $2; exec nl-observe top ev' sh "${size% *}" "${size#* }" <<-'END' >bytes || { cat -v bytes; false; }
 			expect \e[?1049h
 			expect \e[1;1H
 			send t
@@ -199,8 +199,7 @@ fits() {
 			send q
 			exit 0
 		END
-		# shellcheck disable=SC2086
-		fits $size
+		fits "${size% *}" "${size#* }"
 	done
 }
 
@@ -215,8 +214,7 @@ fits() {
 			send q
 			exit 0
 		END
-		# shellcheck disable=SC2086
-		fits $size
+		fits "${size% *}" "${size#* }"
 	done
 }
 
