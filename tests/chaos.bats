@@ -34,6 +34,8 @@ writer() {
 	done
 }
 
+has_lines() { (($(wc -l <"$1") > $2)); }
+
 # What is true of a log: counted by jq and awk.
 truth() {
 	jq -r '[.run, .event, .events // 0] | @tsv' "$1" | awk '
@@ -112,7 +114,7 @@ judge() {
 	wait_for 5 test -S sock
 	# So that the queue of the socket is full for a while, and lines are dropped.
 	kill -STOP "$pid"
-	(wait_for 20 eval '(($(grep -c "" log) > 200))'; kill -CONT "$pid") 3>&- 9>&- &
+	(wait_for 20 has_lines log 200; kill -CONT "$pid") 3>&- 9>&- &
 	waker=$!
 	storm_of_writers "$PWD/log@debug+$PWD/dir/@debug+fifo:$PWD/fifo@debug+unix:$PWD/sock@debug" 9>&-
 	exec 9>&-

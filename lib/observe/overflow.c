@@ -35,13 +35,13 @@ static bool is_before(const struct series *s, struct nl_quote kind, struct nl_qu
 	return (order ? order : compare(kind_of(s), kind)) < 0;
 }
 
-static void find_last(struct nl_system *s)
+static struct series *last_of(const struct nl_system *s)
 {
-	for (unsigned i = 0; !s->last && i < s->n; i++)
-		s->last = s->series[i];
-	for (unsigned i = 0; i < s->n; i++)
-		if (is_before(s->last, kind_of(s->series[i]), policy_of(s->series[i])))
-			s->last = s->series[i];
+	struct series *last = s->series[0];
+	for (unsigned i = 1; i < s->n; i++)
+		if (is_before(last, kind_of(s->series[i]), policy_of(s->series[i])))
+			last = s->series[i];
+	return last;
 }
 
 /* Slots behind it that are not where their hash leads move up. */
@@ -81,8 +81,8 @@ bool nl_system_has_room(struct nl_system *s, struct nl_quote kind, struct nl_quo
 		return true;
 	}
 	if (!s->last)
-		find_last(s);
-	if (MUTANT(FIRST_TO_COME) || s->n == 0 || is_before(s->last, kind, policy))
+		s->last = last_of(s);
+	if (MUTANT(FIRST_TO_COME) || is_before(s->last, kind, policy))
 		return false;
 	struct series *overflow = nl_system_open_overflow(s);
 	if (!overflow || nl_series_merge(overflow, s->last) < 0)

@@ -54,7 +54,7 @@ static enum answer is_packed(const char *first, ssize_t n, const char **program)
 
 const char *nl_packed_by(struct nl_run *run, int fd)
 {
-	char first[FIRST];
+	char first[FIRST] = "";
 	const char *program;
 	is_packed(first, run->os->pread(fd, first, sizeof first, 0), &program);
 	return program;
@@ -77,7 +77,7 @@ static ssize_t peek(struct nl_run *run, int fd, char first[FIRST])
 
 const char *nl_packed_next(struct nl_run *run, int fd)
 {
-	char first[FIRST];
+	char first[FIRST] = "";
 	const char *program;
 	for (int i = 0; i < 20 && is_packed(first, peek(run, fd, first), &program) == MAY_BE; i++)
 		run->os->poll(NULL, 0, 10 * NL_MS);     // Who writes so little at once is seldom, and text that begins so.
