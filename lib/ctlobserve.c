@@ -27,9 +27,11 @@ static int put_request(struct nl_ctx *c, struct nl_out *o, int words)
 		nl_out_raw(o, NULL, c->text + c->tok[k].start - 1, c->tok[k].end - c->tok[k].start + 2);
 	}
 	nl_out_end(o, ']');
-	for (const struct nl_arg *a = nl_cmd_observe.args; a->name; a++)
-		if (a->type == NL_JSON_STRING && (words = nl_json_get(c->text, c->tok, c->args, a->name)) >= 0)
-			nl_out_raw(o, a->name, c->text + c->tok[words].start - 1, c->tok[words].end - c->tok[words].start + 2);
+	for (const struct nl_arg *a = nl_cmd_observe.args; a->name; a++) {
+		int at = a->type == NL_JSON_STRING ? nl_json_get(c->text, c->tok, c->args, a->name) : -1;
+		if (at >= 0)
+			nl_out_raw(o, a->name, c->text + c->tok[at].start - 1, c->tok[at].end - c->tok[at].start + 2);
+	}
 	nl_out_bool(o, "text", nl_arg_is(c, "text") || !((const struct nl_ctl_line *)c->svc)->json);
 	nl_out_put(o, "}}");
 	return 0;

@@ -42,12 +42,18 @@ struct nl_findings {
 	struct nl_svc svc;
 	struct nl_sink sink;
 	uint64_t run;                   /* of the last line */
+	int64_t boot_us;                /* when this boot began, by the clock of now */
 	struct watched watched[LINES][WAYS];    /* the latest first */
 	struct odd *odd;
 	unsigned odds, room;
 	bool overflowed;
 	bool theirs;                    /* /proc shows other processes than ours */
 };
+
+static int64_t boot_us(const struct nl_os *os)
+{
+	return (os->clock(CLOCK_REALTIME) - os->clock(CLOCK_BOOTTIME)) / NL_US;
+}
 
 struct nl_findings *nl_findings_new(struct nl_ask *ask, nl_finding_told *told, void *arg)
 {
@@ -58,6 +64,7 @@ struct nl_findings *nl_findings_new(struct nl_ask *ask, nl_finding_told *told, v
 	f->sink = (struct nl_sink){ .type = NL_SINK_FD, .level = NL_DEBUG, .fd = -1 };
 	f->svc = (struct nl_svc){ .layer = &nl_observe, .id = "nl-observe", .sink = &f->sink };
 	nl_ids_open(ask->run, &f->ids);
+	f->boot_us = boot_us(ask->run->os);
 	f->theirs = !nl_proc_is_ours(ask->run->os);
 	return f;
 }
@@ -112,9 +119,7 @@ static struct watched *find(struct nl_findings *f, uint64_t run)
 /* Runs of this boot alone: of others nobody knows whether they go on. */
 static bool is_of_this_boot(const struct nl_findings *f, const struct nl_fact *fact)
 {
-	const struct nl_os *os = f->ask->run->os;
-	int64_t ours = (os->clock(CLOCK_REALTIME) - os->clock(CLOCK_BOOTTIME)) / NL_US;
-	return llabs(fact->time_us - fact->mono_us - ours) < SAME_BOOT;
+	return llabs(fact->time_us - fact->mono_us - f->boot_us) < SAME_BOOT;
 }
 
 static void add(struct nl_findings *f, const struct nl_fact *fact)
@@ -122,14 +127,14 @@ static void add(struct nl_findings *f, const struct nl_fact *fact)
 	struct watched *line = f->watched[fact->run % LINES];
 	struct nl_runs_sum sum;
 	char kind[17], policy[65];
-	int64_t pid = nl_fact_int(fact, "pid", 0);
+	int64_t pid = is_of_this_boot(f, fact) ? nl_fact_int(fact, "pid", 0) : 0;
 	if (nl_runs_one(nl_system_runs(f->ask->system), fact->run, &sum) && sum.ended && fact->told != NL_TOLD_RUN_ENDED)
 		return;                         // It came late.
 	nl_fact_str(fact, "kind", kind, sizeof kind);
 	nl_fact_str(fact, "policy", policy, sizeof policy);
 	memmove(line + 1, line, (WAYS - 1) * sizeof *line);
 	*line = (struct watched){ .run = fact->run, .mono_us = fact->mono_us, .is = OPEN };
-	line->pid = is_of_this_boot(f, fact) && pid > 0 && pid <= INT32_MAX ? (int)pid : 0;
+	line->pid = pid > 0 && pid <= INT32_MAX ? (int)pid : 0;
 	snprintf(line->target, sizeof line->target, "%s/%s", kind, policy);
 }
 
@@ -148,9 +153,10 @@ void nl_findings_line(struct nl_findings *f, const struct nl_fact *fact)
 		return;
 	bool known = nl_runs_one(nl_system_runs(f->ask->system), fact->run, &sum);
 	w->is = known && sum.lost ? ENDED : FREE;
-	w->due = nl_after(nl_now(f->ask->run), WAIT);
 	if (w->is == FREE)
 		f->run = 0;
+	else
+		w->due = nl_after(nl_now(f->ask->run), WAIT);
 }
 
 /* Gone, a zombie, or another one that has its number now. */
@@ -244,6 +250,7 @@ static void look_at_record(struct nl_findings *f, const struct nl_series *s)
 
 void nl_findings_look(struct nl_findings *f, nl_time now)
 {
+	f->boot_us = boot_us(f->ask->run->os);
 	for (int i = 0; i < LINES; i++)
 		for (int k = 0; k < WAYS; k++)
 			look_at_run(f, &f->watched[i][k], now);
