@@ -117,7 +117,7 @@ $O/obj/%.o: %.c $O/flags | build/include/jsmn.h
 	$(call run,CC,$<) mkdir -p $(@D) && $(cc) $(flags) -MMD -MP -c -o $@ $<
 # Where a million lines go through: not -Os.
 ifeq ($(VARIANT),musl)
-$O/obj/lib/observe/shape.o: flags += -O2
+$(patsubst %,$O/obj/lib/observe/%.o,dense line runs runtable series shape sketch system): flags += -O2
 endif
 $O/libninelives.a: $(lib_c:%.c=$O/obj/%.o)
 $O/libfake.a: $(fake_c:%.c=$O/obj/%.o)

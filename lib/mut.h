@@ -88,6 +88,7 @@ enum {
 	MUT_OLDEST_BY_NUMBER,           /* of merged runs others are forgotten than the oldest */
 	MUT_OLD_IS_LATE,                /* of old files that are read one after the other, all but the newest lines are late */
 	MUT_MERGE_BY_MOST,              /* of two distributions the taller bucket counts, not their sum */
+	MUT_SERIES_GONE,                /* what was looked up for an event is used although it was freed */
 	MUT_READS_TWICE,                /* a line that is read twice counts twice */
 	MUT_SKIPS_TAIL,                 /* the half line at a file's end is never read whole */
 	MUT_RESUMES_ANOTHER,            /* a snapshot's offset is used in another file */

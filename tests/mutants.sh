@@ -91,6 +91,7 @@ table() {
 	OLDEST_BY_NUMBER    @/observer_test
 	OLD_IS_LATE         bats ingest.bats 'there at the start is late'
 	MERGE_BY_MOST       @/sketch_test
+	SERIES_GONE         bats ingest.bats 'shortest names are kept'
 	READS_TWICE         @/observer_test
 	ZERO_IN_FRONT       @/shape_test
 	FIRST_OF_GLUED      @/shape_test

@@ -9,14 +9,19 @@
  */
 #include "observe/series.h"
 
+#include "observe/hugepage.h"
+
 #include <stdlib.h>
 #include <string.h>
 
+static struct nl_pool pool = { .size = sizeof(struct nl_dense) };
+
 struct nl_dense *nl_dense_new(void)
 {
-	struct nl_dense *d = calloc(1, sizeof *d);
+	struct nl_dense *d = nl_pool_get(&pool);
 	if (!d)
 		return NULL;
+	memset(d, 0, sizeof *d);
 	d->top = -1;
 	for (unsigned i = 0; i < NL_SLICES; i++)
 		d->slice[i].no = -1;
@@ -29,7 +34,7 @@ void nl_dense_free(struct nl_dense *d)
 		free(d->slice[i].fine);
 		nl_sketch_free(&d->slice[i].coarse);
 	}
-	free(d);
+	nl_pool_put(&pool, d);
 }
 
 static struct nl_second *second_at(struct nl_dense *d, int64_t second)

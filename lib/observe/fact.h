@@ -51,6 +51,7 @@ extern const char *const nl_told_names[NL_TOLDS];       /* "", "nl.run.started",
 /* Text inside the line: not terminated; as it stands there, so escapes are still
  * escapes (names that we make have none). */
 struct nl_quote { const char *s; unsigned n; };
+struct nl_quote nl_quoted(const char *);        /* all of it */
 
 /* What is counted.  Absent: -1 for numbers and times, n 0 for texts, 0 for ids. */
 struct nl_fact {

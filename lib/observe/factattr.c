@@ -10,6 +10,11 @@
 
 #define TAIL 160
 
+struct nl_quote nl_quoted(const char *s)
+{
+	return (struct nl_quote){ s, (unsigned)strlen(s) };
+}
+
 struct attr { struct nl_json_tok tok; const char *line; };
 
 /* The line is that of a fact, so it parses. */

@@ -66,7 +66,7 @@ static void pass_around(struct nl_intake *in, const struct nl_fact *f, const cha
 
 /* A line that was read and not yet taken: from text to end.  next is behind its
  * newline, if it has one; what is before from was passed on. */
-struct pending { struct nl_fact f; enum nl_line what; const char *text, *from, *end, *next; };
+struct pending { struct nl_fact f; struct nl_known place; enum nl_line what; const char *text, *from, *end, *next; };
 
 /* What the system knows of a run is seldom in the cache.  So a line is taken when
  * some more have been read, and by then it has come. */
@@ -95,7 +95,7 @@ static void take(struct nl_intake *in, const struct nl_source *s, struct pending
 		return;
 	}
 	if (event)
-		p->what = nl_system_take(in->system, &p->f, s->live ? in->real_us : 0);
+		p->what = nl_system_take_at(in->system, &p->f, s->live ? in->real_us : 0, p->place);
 	else
 		nl_system_line(in->system, p->what);
 	in->lines++;
@@ -116,7 +116,22 @@ static void take_all(struct nl_intake *in, const struct nl_source *s)
 	in->ahead->n = 0;
 }
 
-/* One line, from text to end. */
+/* The next line, if there is nothing in it but an event of a known shape, as in nearly
+ * all.  Where its newline is; NULL: it has to be looked for. */
+static char *read_event(struct nl_intake *in, struct nl_source *s, const char *text, const char *end)
+{
+	struct pending *p = &in->ahead->line[in->ahead->n];
+	const char *newline = s->teed || s->is_long ? NULL : nl_shapes_line(in->shapes, &p->f, text, end);
+	if (!newline)
+		return NULL;
+	p->text = p->from = text, p->end = newline, p->next = newline + 1, p->what = NL_LINE_OK;
+	p->place = nl_system_ahead(in->system, &p->f);
+	if (++in->ahead->n == AHEAD)
+		take_all(in, s);
+	return (char *)newline;
+}
+
+/* Another one, from text to end. */
 static void read_line(struct nl_intake *in, struct nl_source *s, const char *text, const char *end, const char *next)
 {
 	struct pending *p = &in->ahead->line[in->ahead->n++];
@@ -137,7 +152,7 @@ static void read_line(struct nl_intake *in, struct nl_source *s, const char *tex
 	p->text = text, p->from = from, p->end = end, p->next = next;
 	p->what = nl_shapes_read(in->shapes, &p->f, text, (size_t)(end - text), in->room);
 	if (p->what == NL_LINE_OK)
-		nl_system_ahead(in->system, &p->f);
+		p->place = nl_system_ahead(in->system, &p->f);
 	else if (is_long)
 		p->what = NL_LINE_TOO_LONG;
 	if (in->ahead->n == AHEAD || (p->what == NL_LINE_OK && p->f.line.s == in->room))
@@ -192,9 +207,15 @@ void nl_lines(struct nl_intake *in, struct nl_source *s, char *text, size_t n)
 	assert(s->n <= n);
 	if (s->live)
 		in->real_us = in->run->os->clock(CLOCK_REALTIME) / NL_US;
-	while ((newline = memchr(from, '\n', (size_t)(end - from)))) {
+	*end = '\n';                    // As shapes want it; it is no line's.
+	for (; text < end; text = from = newline + 1) {
+		newline = read_event(in, s, text, end);
+		if (newline)
+			continue;
+		newline = memchr(from, '\n', (size_t)(end - from));
+		if (!newline)
+			break;
 		read_line(in, s, text, newline, newline + 1);
-		text = from = newline + 1;
 	}
 	take_all(in, s);
 	keep(in, s, text, end);
@@ -205,6 +226,7 @@ void nl_lines_end(struct nl_intake *in, struct nl_source *s)
 	size_t n = s->n;
 	s->n = 0;
 	if (n) {
+		s->kept[n] = '\n';
 		read_line(in, s, s->kept, s->kept + n, s->kept + n);
 		take_all(in, s);
 	}

@@ -60,7 +60,7 @@ int nl_series_merge(struct series *a, const struct series *b)
 		if (nl_labels_put(p, q->labels[i].label, q->labels[i].n) < 0)
 			return -1;
 	if (b->failed.time_us >= 0)
-		nl_series_put_failure(a, b->failed, q->last_err, q->last_cmd);
+		nl_series_put_failure(a, b->failed, nl_quoted(q->last_err), nl_quoted(q->last_cmd));
 	if (b->told.time_us >= 0)
 		nl_series_put_usage(a, b->told, q->active, q->max, -1);
 	if (b->queued.time_us >= 0)

@@ -70,7 +70,7 @@ static void drop(struct nl_system *s, struct series *gone)
 	while (s->sorted[i] != gone)
 		i++;
 	memmove(s->sorted + i, s->sorted + i + 1, (nl_system_count(s) - i - 1) * sizeof(struct series *));
-	s->n--;
+	s->n--, s->dropped++;
 	nl_series_free(gone);
 }
 

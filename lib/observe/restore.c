@@ -21,7 +21,7 @@ static int read_series(struct nl_reader *r)
 	if (r->bad)
 		return 0;
 	unsigned before = nl_system_count(r->system);
-	r->series = nl_system_open_series(r->system, (struct nl_quote){ kind, (unsigned)strlen(kind) }, (struct nl_quote){ policy, (unsigned)strlen(policy) });
+	r->series = nl_system_open_series(r->system, nl_quoted(kind), nl_quoted(policy));
 	r->bad = r->series && nl_system_count(r->system) == before;     // There twice, or too many.
 	return r->series ? 0 : -1;
 }
@@ -37,7 +37,7 @@ static int read_run(struct nl_reader *r)
 	const char *what = nl_read_quoted(r);
 	uint64_t seqs = 0;
 	unsigned room = 0;
-	f.what = (struct nl_quote){ what, (unsigned)strlen(what) };
+	f.what = nl_quoted(what);
 	while (*r->at && !r->bad) {
 		if (f.ranges == room) {
 			struct nl_run_range *more = realloc(range, (room = 2 * room + 4) * sizeof *range);

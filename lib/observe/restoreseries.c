@@ -174,7 +174,7 @@ int nl_read_of_series(struct nl_reader *r, const char *word)
 		struct nl_stamp at = stamp(r);
 		const char *err = nl_read_quoted(r), *cmd = nl_read_quoted(r);
 		if (!r->bad)
-			nl_series_put_failure(s, at, err, cmd);
+			nl_series_put_failure(s, at, nl_quoted(err), nl_quoted(cmd));
 		return 0;
 	}
 	if (strcmp(word, "usage") == 0) {

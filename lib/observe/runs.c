@@ -58,6 +58,11 @@ static int64_t add_range(struct nl_runs *r, struct beside *b, uint32_t from, uin
 static int64_t add_seqs(struct nl_runs *r, struct run *run, uint32_t from, uint32_t to)
 {
 	int64_t new = 0;
+	if (from < NL_RUN_BITS && to == from + 1) {     // As nearly always.
+		new = !(run->seen >> from & 1);
+		run->seen |= UINT64_C(1) << from;
+		return new;
+	}
 	if (from < NL_RUN_BITS) {
 		unsigned end = to < NL_RUN_BITS ? to : NL_RUN_BITS;
 		uint64_t bits = (end == NL_RUN_BITS ? ~UINT64_C(0) : (UINT64_C(1) << end) - 1) & ~((UINT64_C(1) << from) - 1);
@@ -91,19 +96,21 @@ static void add_end(struct nl_runs *r, struct run *run, int64_t events, int64_t 
 		b->dropped = dropped < UINT32_MAX ? (uint32_t)dropped : UINT32_MAX;
 }
 
-static void add_name(struct nl_runs *r, struct run *run, uint32_t seq, struct nl_quote name)
+static void add_name(struct nl_runs *r, struct run *run, uint32_t seq, struct nl_quote name, uint16_t *known)
 {
 	seq = seq < 255 ? seq : 255;
-	if (run->what && seq > run->what_seq)
+	if (name.n == 0 || (run->what && seq > run->what_seq))
 		return;
-	uint16_t what = nl_run_name(r, name);
+	uint16_t what = nl_run_name(r, name, known ? *known : 0);
+	if (known)
+		*known = what;
 	if (run->what && seq == run->what_seq && (!what || strcmp(r->name[what - 1].s, r->name[run->what - 1].s) >= 0))
 		return;
 	run->what = what;
 	run->what_seq = (uint8_t)seq;
 }
 
-bool nl_runs_take(struct nl_runs *r, const struct nl_fact *f)
+bool nl_runs_take(struct nl_runs *r, const struct nl_fact *f, uint16_t *name)
 {
 	int64_t time_us = f->time_us < 0 ? 0 : f->time_us;
 	struct run *run = nl_run_of(r, f->run, time_us);
@@ -113,8 +120,7 @@ bool nl_runs_take(struct nl_runs *r, const struct nl_fact *f)
 		return false;
 	run->started = run->started || f->told == NL_TOLD_RUN_STARTED;
 	add_times(run, time_us, time_us);
-	if (f->policy.n > 0)
-		add_name(r, run, f->seq, f->policy);
+	add_name(r, run, f->seq, f->policy, name);
 	return true;
 }
 
@@ -132,7 +138,7 @@ int nl_runs_add(struct nl_runs *r, const struct nl_run_facts *f)
 	run->started = run->started || f->started;
 	add_times(run, f->first_us, f->last_us);
 	add_end(r, run, f->events, f->dropped);
-	if (f->ranges > 0 && f->what.n > 0)
-		add_name(r, run, f->range[0].from, f->what);
+	if (f->ranges > 0)
+		add_name(r, run, f->range[0].from, f->what, NULL);
 	return 0;
 }

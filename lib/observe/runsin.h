@@ -58,7 +58,7 @@ struct nl_runs {
 
 /* runtable.c */
 struct run *nl_run_of(struct nl_runs *, uint64_t id, int64_t time_us);  /* made when it is new */
-uint16_t nl_run_name(struct nl_runs *, struct nl_quote);                 /* its number, from 1; 0: none, or there are too many */
+uint16_t nl_run_name(struct nl_runs *, struct nl_quote, uint16_t likely);        /* its number, from 1; 0: none, or there are too many */
 struct beside *nl_run_own_beside(struct nl_runs *, struct run *);       /* NULL: no memory */
 
 /* runtell.c */

@@ -5,19 +5,20 @@
  */
 #include "observe/runsin.h"
 
+#include "observe/hugepage.h"
 #include "observe/texthash.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define ROOM 256                        /* of the ring at first */
+#define ROOM 256                        /* runs at first; with more, there is room for all at once */
 #define NUMBER 0xfffffu                 /* bits of a slot that are of the run's number: four times NL_RUNS_MAX */
 #define USED (1u << 20)                 /* in every slot but those that never had a run; above it are bits of the hash */
 #define NAMES 16383                     /* of runs, most; the others have none */
 
 static struct line *new_index(uint32_t room)
 {
-	struct line *line = aligned_alloc(sizeof *line, room / 8 * sizeof *line);
+	struct line *line = nl_huge_new(room / 8 * sizeof *line);
 	return line ? memset(line, 0, room / 8 * sizeof *line) : NULL;
 }
 
@@ -28,7 +29,7 @@ struct nl_runs *nl_runs_new(void)
 		return NULL;
 	r->key = nl_hash_key();
 	r->room = ROOM;
-	r->ring = malloc(r->room * sizeof *r->ring);
+	r->ring = nl_huge_new(r->room * sizeof *r->ring);
 	r->line = new_index(r->room);
 	if (r->ring && r->line)
 		return r;
@@ -149,18 +150,19 @@ static void evict(struct nl_runs *r)
 	r->n--;
 }
 
-/* Twice as much room, or what there is stays. */
+/* Room for all, or what there is stays. */
 static void grow(struct nl_runs *r)
 {
-	struct run *ring = realloc(r->ring, 2 * r->room * sizeof *ring);
-	if (!ring)
+	struct run *ring = nl_huge_new(NL_RUNS_MAX * sizeof *ring);
+	struct line *line = ring ? new_index(NL_RUNS_MAX) : NULL;
+	if (!line) {
+		free(ring);
 		return;
-	r->ring = ring;
-	struct line *line = new_index(2 * r->room);
-	if (!line)
-		return;
+	}
+	memcpy(ring, r->ring, r->n * sizeof *ring);
+	free(r->ring);
 	free(r->line);
-	r->line = line, r->room *= 2;
+	r->ring = ring, r->line = line, r->room = NL_RUNS_MAX, r->recent = NULL;
 	for (uint32_t i = 0; i < r->n; i++)
 		enter(r, hash_of(r, ring[i].id), i);
 }
@@ -203,9 +205,16 @@ static int grow_names(struct nl_runs *r)
 	return 0;
 }
 
-/* The name's number, from 1; 0: none, or there are too many. */
-uint16_t nl_run_name(struct nl_runs *r, struct nl_quote t)
+static bool is_name(const struct name *name, struct nl_quote t)
 {
+	return name->n == t.n && nl_same_text(name->s, t.s, t.n);
+}
+
+/* The name's number, from 1; 0: none, or there are too many.  It may be `likely`. */
+uint16_t nl_run_name(struct nl_runs *r, struct nl_quote t, uint16_t likely)
+{
+	if (likely && likely <= r->names && t.n <= NL_RUN_NAME_ROOM && is_name(&r->name[likely - 1], t))
+		return likely;
 	unsigned n = t.n < NL_RUN_NAME_ROOM ? t.n : NL_RUN_NAME_ROOM;
 	while (n < t.n && n > 0 && (t.s[n] & 0xc0) == 0x80)
 		n--;
@@ -215,7 +224,7 @@ uint16_t nl_run_name(struct nl_runs *r, struct nl_quote t)
 	uint32_t at = hash & (r->name_slots - 1);
 	for (; r->name_index[at]; at = (at + 1) & (r->name_slots - 1)) {
 		const struct name *have = &r->name[r->name_index[at] - 1];
-		if (have->hash == hash && have->n == n && memcmp(have->s, t.s, n) == 0)
+		if (have->hash == hash && is_name(have, (struct nl_quote){ t.s, n }))
 			return (uint16_t)r->name_index[at];
 	}
 	struct name *new = &r->name[r->names];

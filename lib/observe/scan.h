@@ -3,9 +3,10 @@
  * scan.h - internal: the inner loops of shape.c, sixteen bytes at a time where
  * there is SSE2 (every x86-64), else one by one.  -DNL_SCALAR takes the latter.
  *
- * p is at most `end`; NL_SHAPE_PAD bytes behind `end` may be read.  Values end
- * where a byte is none of theirs: whether that is the right byte the literal
- * behind them says.
+ * Nothing here needs to be told where the line ends: behind it is a newline, which
+ * is part of no literal and no value, and NL_SHAPE_PAD bytes from there may be read.
+ * Values end where a byte is none of theirs: whether that is the right byte the
+ * literal behind them says.
  */
 #ifndef NL_SCAN_H
 #define NL_SCAN_H
@@ -24,8 +25,8 @@
 
 #define LITERAL_MAX 64
 
-/* Text that is the same in every line of a shape. */
-struct literal { unsigned n; char s[LITERAL_MAX]; };
+/* Text that is the same in every line of a shape; 0 behind it. */
+struct literal { unsigned n, mask; char s[LITERAL_MAX]; };      /* mask: a bit for each of the first sixteen bytes */
 
 enum letters { LETTERS_POLICY, LETTERS_KIND, LETTERS_WORD, LETTERS_TEXT };      /* as factkey.h has them; text: ASCII without escapes */
 
@@ -55,16 +56,17 @@ static inline unsigned bits(v16 x)
 	return (unsigned)_mm_movemask_epi8(x);
 }
 
-static inline bool is_literal(const char *p, const char *end, const struct literal *l)
+static inline bool is_literal(const char *p, const struct literal *l)
 {
-	if (end - p < (ptrdiff_t)l->n)
+	unsigned same = bits(_mm_cmpeq_epi8(load(p), load(l->s)));
+	if (l->mask & ~same)
 		return false;
-	unsigned n = l->n, same = bits(_mm_cmpeq_epi8(load(p), load(l->s)));
-	if (n < 16)
-		return (~same & ((1u << n) - 1)) == 0;
-	for (unsigned i = 16; i + 16 < n; i += 16)
-		same &= bits(_mm_cmpeq_epi8(load(p + i), load(l->s + i)));
-	return (same & bits(_mm_cmpeq_epi8(load(p + n - 16), load(l->s + n - 16)))) == 0xffff;
+	for (unsigned i = 16; i < l->n; i += 16) {
+		unsigned at = i + 16 < l->n ? i : l->n - 16;
+		if (bits(_mm_cmpeq_epi8(load(p + at), load(l->s + at))) != 0xffff)
+			return false;
+	}
+	return true;
 }
 
 static inline v16 are_letters(v16 x, enum letters set)
@@ -83,15 +85,13 @@ static inline v16 are_letters(v16 x, enum letters set)
 	}
 }
 
-/* How many bytes are such letters, at least where the line goes on. */
-static inline size_t letters(const char *p, const char *end, enum letters set)
+/* How many bytes are such letters. */
+static inline size_t letters(const char *p, enum letters set)
 {
 	for (size_t i = 0; ; i += 16) {
 		unsigned others = bits(are_letters(load(p + i), set)) ^ 0xffff;
 		if (others)
 			return i + (unsigned)__builtin_ctz(others);
-		if (end - p <= (ptrdiff_t)i)
-			return i;
 	}
 }
 
@@ -127,9 +127,9 @@ static inline uint64_t number8(const char *p, unsigned n)
 
 #else
 
-static inline bool is_literal(const char *p, const char *end, const struct literal *l)
+static inline bool is_literal(const char *p, const struct literal *l)
 {
-	return end - p >= (ptrdiff_t)l->n && memcmp(p, l->s, l->n) == 0;
+	return strncmp(p, l->s, l->n) == 0;
 }
 
 static inline bool is_letter(char ch, enum letters set)
@@ -147,10 +147,10 @@ static inline bool is_letter(char ch, enum letters set)
 	}
 }
 
-static inline size_t letters(const char *p, const char *end, enum letters set)
+static inline size_t letters(const char *p, enum letters set)
 {
 	size_t n = 0;
-	while (p + n < end && is_letter(p[n], set))
+	while (is_letter(p[n], set))
 		n++;
 	return n;
 }

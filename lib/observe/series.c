@@ -8,6 +8,7 @@
  */
 #include "observe/series.h"
 
+#include "observe/hugepage.h"
 #include "observe/label.h"
 #include "observe/tries.h"
 
@@ -19,6 +20,7 @@
 #define FAILED 1
 #define REJECTED 2
 #define TIMED_OUT 4
+#define MOST_ROOMS (2 * NL_EXACT)
 
 /* OpenTelemetry's, and on: commands run longer than requests. */
 const int64_t nl_classic_us[NL_BUCKETS_CLASSIC] = {
@@ -46,23 +48,34 @@ static const char *const kinds[NL_S_KINDS] = {
 	[NL_S_RACE] = "race", [NL_S_FALLBACK] = "fallback", [NL_S_RUN] = "run", [NL_S_CONTROL] = "control",
 };
 
+static struct nl_pool rooms_of_most = { .size = MOST_ROOMS * sizeof(struct nl_last) };
+
 struct series *nl_series_new(struct nl_quote kind, struct nl_quote policy)
 {
-	struct series *s = calloc(1, sizeof *s);
+	struct series *s = calloc(1, sizeof *s + kind.n + policy.n + 2);
 	if (!s)
 		return NULL;
-	s->pub.policy = strndup(policy.s, policy.n), s->npolicy = policy.n;
-	s->pub.kind_text = strndup(kind.s, kind.n), s->nkind = kind.n;
+	if (kind.n > 0)
+		memcpy(s->names, kind.s, kind.n);
+	if (policy.n > 0)
+		memcpy(s->names + kind.n + 1, policy.s, policy.n);
+	s->nkind = kind.n, s->npolicy = policy.n;
+	s->pub.kind_text = s->names, s->pub.policy = s->names + kind.n + 1;
 	for (int i = 1; i < NL_S_KINDS; i++)
 		if (strlen(kinds[i]) == kind.n && memcmp(kinds[i], kind.s, kind.n) == 0)
 			s->pub.kind = (enum nl_series_kind)i;
 	s->pub.least_us = s->pub.first_us = s->pub.last_us = s->pub.last_success_us = s->pub.last_failure_us = -1;
 	s->pub.active = s->pub.max = s->pub.queued = s->pub.peak = -1;
 	s->failed.time_us = s->told.time_us = s->queued.time_us = -1;
-	if (s->pub.policy && s->pub.kind_text)
-		return s;
-	nl_series_free(s);
-	return NULL;
+	return s;
+}
+
+static void free_room(struct series *s)
+{
+	if (s->rooms == MOST_ROOMS)
+		nl_pool_put(&rooms_of_most, s->room);
+	else
+		free(s->room);
 }
 
 void nl_series_free(struct series *s)
@@ -73,11 +86,9 @@ void nl_series_free(struct series *s)
 	nl_tries_free(s->pub.tries);
 	nl_sketch_free(&s->total);
 	nl_dense_free(s->pub.dense);
-	free(s->pub.policy);
-	free(s->pub.kind_text);
 	free(s->pub.errs);
 	free(s->pub.labels);
-	free(s->room);
+	free_room(s);
 	free(s);
 }
 
@@ -142,18 +153,19 @@ static int make_room(struct series *s)
 	unsigned used = (unsigned)(s->pub.last - s->room) + s->pub.nlast;
 	if (s->room && used < s->rooms)
 		return 0;
-	if (s->rooms < 2 * NL_EXACT) {
-		unsigned rooms = s->rooms ? 2 * s->rooms : 8;
-		struct nl_last *room = realloc(s->room, rooms * sizeof *room);
+	unsigned rooms = s->rooms ? 2 * s->rooms : 8;
+	struct nl_last *room = s->room;
+	if (s->rooms < MOST_ROOMS) {
+		room = rooms == MOST_ROOMS ? nl_pool_get(&rooms_of_most) : malloc(rooms * sizeof *room);
 		if (!room)
 			return -1;
-		memset(room + s->rooms, 0, (rooms - s->rooms) * sizeof *room);
-		s->pub.last = room + (s->room ? s->pub.last - s->room : 0);
+	}
+	if (s->room)
+		memmove(room, s->pub.last, s->pub.nlast * sizeof *room);
+	s->pub.last = room;
+	if (room != s->room) {
+		free_room(s);
 		s->room = room, s->rooms = rooms;
-	} else {
-		assert(s->room);
-		memmove(s->room, s->pub.last, s->pub.nlast * sizeof *s->room);
-		s->pub.last = s->room;
 	}
 	return 0;
 }
@@ -161,19 +173,21 @@ static int make_room(struct series *s)
 int nl_series_put_exact(struct series *s, struct nl_last e)
 {
 	struct nl_series *p = &s->pub;
-	if (p->nlast == NL_EXACT && order_of(&e, &p->last[0]) <= 0)
+	bool is_full = p->nlast == NL_EXACT;
+	if (is_full && order_of(&e, &p->last[0]) <= 0)
 		return 0;
 	if (make_room(s) < 0)
 		return -1;
 	unsigned i = p->nlast;
 	while (i > 0 && order_of(&e, &p->last[i - 1]) < 0)
 		i--;
-	memmove(p->last + i + 1, p->last + i, (p->nlast - i) * sizeof e);
+	if (i < p->nlast)
+		memmove(p->last + i + 1, p->last + i, (p->nlast - i) * sizeof e);
 	p->last[i] = e;
-	if (p->nlast < NL_EXACT)
-		p->nlast++;
-	else
+	if (is_full)
 		p->last++;
+	else
+		p->nlast++;
 	return 0;
 }
 
@@ -203,13 +217,24 @@ unsigned nl_classic_of(int64_t us)
 	return i;
 }
 
-void nl_series_put_failure(struct series *s, struct nl_stamp at, const char *err, const char *cmd)
+/* Terminated, cut at a character. */
+static void put_text(char *buf, size_t size, struct nl_quote t)
+{
+	size_t n = t.n < size ? t.n : size - 1;
+	while (n > 0 && n < t.n && (t.s[n] & 0xc0) == 0x80)
+		n--;
+	if (n > 0)
+		memcpy(buf, t.s, n);
+	buf[n] = '\0';
+}
+
+void nl_series_put_failure(struct series *s, struct nl_stamp at, struct nl_quote err, struct nl_quote cmd)
 {
 	if (!nl_stamp_is_later(at, s->failed))
 		return;
 	s->failed = at;
-	snprintf(s->pub.last_err, sizeof s->pub.last_err, "%s", err);
-	snprintf(s->pub.last_cmd, sizeof s->pub.last_cmd, "%s", cmd);
+	put_text(s->pub.last_err, sizeof s->pub.last_err, err);
+	put_text(s->pub.last_cmd, sizeof s->pub.last_cmd, cmd);
 }
 
 void nl_series_put_usage(struct series *s, struct nl_stamp at, int64_t active, int64_t max, int64_t queued)
@@ -228,29 +253,16 @@ static struct nl_stamp stamp_of(const struct nl_fact *f)
 	return (struct nl_stamp){ f->time_us, f->run, f->seq };
 }
 
-/* Terminated, cut at a character. */
-static const char *text_of(struct nl_quote t, char *buf, size_t size)
-{
-	size_t n = t.n < size ? t.n : size - 1;
-	while (n > 0 && n < t.n && (t.s[n] & 0xc0) == 0x80)
-		n--;
-	if (n > 0)
-		memcpy(buf, t.s, n);
-	buf[n] = '\0';
-	return buf;
-}
-
 static int take_failure(struct series *s, const struct nl_fact *f, uint8_t *end)
 {
 	struct nl_series *p = &s->pub;
-	char err[sizeof p->last_err], cmd[sizeof p->last_cmd];
 	unsigned class = nl_err_class(f->err);
 	*end = FAILED | (class == NL_ERR_REJECTED ? REJECTED : 0) | (class == NL_ERR_TIMEOUT ? TIMED_OUT : 0);
 	p->all.failures++;
 	p->all.rejected += class == NL_ERR_REJECTED;
 	p->all.timeouts += class == NL_ERR_TIMEOUT;
 	later(&p->last_failure_us, f->time_us);
-	nl_series_put_failure(s, stamp_of(f), text_of(f->err, err, sizeof err), text_of(f->cmd, cmd, sizeof cmd));
+	nl_series_put_failure(s, stamp_of(f), f->err, f->cmd);
 	return nl_series_put_err(p, class, 1);
 }
 
@@ -281,7 +293,7 @@ static int take_request(struct series *s, const struct nl_fact *f, enum nl_when 
 
 void nl_series_ahead(const struct series *s, const struct nl_fact *f)
 {
-	unsigned bucket = nl_sketch_bucket(f->dur_us);
+	unsigned bucket = f->dur_us > 0 ? nl_sketch_bucket(f->dur_us) : 0;
 	if (bucket >= s->total.first)
 		__builtin_prefetch(&s->total.count[bucket - s->total.first], 1);
 	if (s->pub.dense)

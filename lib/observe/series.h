@@ -35,7 +35,9 @@ struct series {
 	struct nl_stamp failed, told, queued;   /* the last failure; the last word of a bulkhead, and of its queue */
 	struct nl_last *room;           /* pub.last is in it */
 	unsigned rooms;
+	uint16_t run_name;              /* its policy among the names of runs, when it is known there; 0 */
 	uint32_t npolicy, nkind;        /* lengths */
+	char names[];                   /* kind and policy, terminated each; pub has pointers here */
 };
 
 /* The last 15 minutes of a busy one: dense.c. */
@@ -81,7 +83,7 @@ int nl_series_put_last(struct series *, struct nl_last);        /* a recent requ
 int nl_series_put_exact(struct series *, struct nl_last);
 int nl_series_make_dense(struct nl_series *);
 int nl_series_put_err(struct nl_series *, unsigned class, uint64_t n);
-void nl_series_put_failure(struct series *, struct nl_stamp, const char *err, const char *cmd);
+void nl_series_put_failure(struct series *, struct nl_stamp, struct nl_quote err, struct nl_quote cmd);
 /* -1: not told.  What is told of the queue holds until it is told again. */
 void nl_series_put_usage(struct series *, struct nl_stamp, int64_t active, int64_t max, int64_t queued);
 

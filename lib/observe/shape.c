@@ -8,7 +8,7 @@
  *       ","trace_id":" TRACE
  *         ","span_id":" ID
  *           ","parent_id":" ID …     children of a node are tried in turn,
- *           ","run":" ID …           the last to fit first
+ *           ","run":" ID …           the newest first
  *
  * Literals are bytes of a line that was an event, with no bracket in them but the
  * outermost; values have no quotes and no brackets.  So what fits is JSON, has the
@@ -35,6 +35,7 @@
 #define LEAST 80                        /* no event is shorter, and the head is within */
 
 enum { TIME_AT = 16, EVENT_AT = 43 };   /* {"nl":1,"time":"2026-11-23T07:15:00.000123Z","event":" */
+enum { SECOND = 20 };                   /* of the time, with its point */
 
 /* Behind the forms of factkey.h, which have their order from there. */
 enum { SKIP_TEXT = NL_V_SECONDS + 1, SKIP_NUMBER, THE_END };
@@ -57,8 +58,8 @@ struct sort {
 };
 
 struct nl_shapes {
-	char minute[TIME_AT + 1];       /* of the last time, 2026-11-23T07:15 */
-	int64_t minute_us;
+	char second[SECOND];            /* of the last time, 2026-11-23T07:15:00. */
+	int64_t second_us;
 	uint64_t missed;
 	unsigned nnodes, nsorts;
 	unsigned idle, rest;            /* lines in a row that taught nothing; that are not learned from */
@@ -94,17 +95,15 @@ static struct sort **bucket(struct nl_shapes *s, const char *line)
 /* 27 bytes of time, -1: they are none. */
 static int64_t time_of(struct nl_shapes *s, const char *p)
 {
-	if (memcmp(p, s->minute, 16) != 0 || p[16] != ':') {
+	if (memcmp(p, s->second, SECOND) != 0) {
 		int64_t us = nl_time_read(p, 27);
-		if (us < 0)
+		if (us < 0 || p[19] != '.')
 			return -1;
-		memcpy(s->minute, p, 16);
-		s->minute_us = us - ((p[17] - '0') * 10 + (p[18] - '0')) * INT64_C(1000000) - (int64_t)number8(p + 20, 6);
+		memcpy(s->second, p, SECOND);
+		s->second_us = us - (int64_t)number8(p + 20, 6);
 		return us;
 	}
-	if (digits(p + 17) != 2 || digits(p + 20) != 6 || p[19] != '.' || p[26] != 'Z' || p[17] > '6' || (p[17] == '6' && p[18] != '0'))
-		return -1;
-	return s->minute_us + (int64_t)number8(p + 17, 2) * 1000000 + (int64_t)number8(p + 20, 6);
+	return digits(p + 20) == 6 && p[26] == 'Z' ? s->second_us + (int64_t)number8(p + 20, 6) : -1;
 }
 
 /* Length of a whole number without a zero in front; 0: it is none. */
@@ -115,7 +114,7 @@ static inline unsigned whole(const char *p)
 }
 
 /* The value of a node; NULL: it may not be that.  Else what is behind it. */
-static inline const char *value(const struct node *node, struct nl_fact *f, const char *p, const char *end)
+static inline const char *value(const struct node *node, struct nl_fact *f, const char *p)
 {
 	void *at = (char *)f + node->at;
 	uint64_t *id = at, v;
@@ -124,23 +123,23 @@ static inline const char *value(const struct node *node, struct nl_fact *f, cons
 
 	switch (node->form) {
 	case NL_V_KIND:
-		n = letters(p, end, LETTERS_KIND);
+		n = letters(p, LETTERS_KIND);
 		*text = (struct nl_quote){ p, (unsigned)n };
 		return n == 0 || n > 16 ? NULL : p + n;
 	case NL_V_WORD:
-		n = letters(p, end, LETTERS_WORD);
+		n = letters(p, LETTERS_WORD);
 		*text = (struct nl_quote){ p, (unsigned)n };
 		return n == 0 || n > 32 ? NULL : p + n;
 	case NL_V_TEXT:
-		n = letters(p, end, LETTERS_TEXT);
+		n = letters(p, LETTERS_TEXT);
 		*text = (struct nl_quote){ p, (unsigned)n };
 		return p + n;
 	case SKIP_TEXT:
-		return p + letters(p, end, LETTERS_TEXT);
+		return p + letters(p, LETTERS_TEXT);
 	case NL_V_TRACE:
-		return end - p >= 32 && hex16(p, id) && hex16(p + 16, id + 1) ? p + 32 : NULL;
+		return hex16(p, id) && hex16(p + 16, id + 1) ? p + 32 : NULL;
 	case NL_V_ID:
-		return end - p >= 16 && hex16(p, id) ? p + 16 : NULL;
+		return hex16(p, id) ? p + 16 : NULL;
 	case NL_V_WHOLE:
 		if ((n = whole(p)) == 0 || (v = number16(p, (unsigned)n)) > (uint64_t)node->most)
 			return NULL;
@@ -167,44 +166,44 @@ static inline const char *value(const struct node *node, struct nl_fact *f, cons
 	}
 }
 
-/* An event begins at line. */
-static bool fits(struct nl_shapes *s, struct nl_fact *f, const char *line, const char *end)
+/* An event begins at line, and at least LEAST bytes of it are there: what is behind it.  NULL: it fits no shape. */
+static const char *fits(struct nl_shapes *s, struct nl_fact *f, const char *line)
 {
-	if (end - line < LEAST || memcmp(line, HEAD, TIME_AT) != 0)
-		return false;
+	if (memcmp(line, HEAD, TIME_AT) != 0)
+		return NULL;
 	const struct sort *sort = *bucket(s, line);
-	while (sort && !is_literal(line + EVENT_AT, end, &sort->literal))
+	while (sort && !is_literal(line + EVENT_AT, &sort->literal))
 		sort = sort->next;
 	if (!sort)
-		return false;
+		return NULL;
 	const char *p = line + EVENT_AT + sort->literal.n;
-	size_t n = letters(p, end, LETTERS_POLICY);
+	size_t n = letters(p, LETTERS_POLICY);
 	*f = nl_no_fact;
 	f->time_us = time_of(s, line + TIME_AT);
 	if (f->time_us < 0 || n == 0 || n > 64)
-		return false;
+		return NULL;
 	f->line.s = line;
 	f->event = (struct nl_quote){ line + EVENT_AT + sort->event, sort->event_n };
 	f->told = sort->told, f->sev = sort->sev;
 	f->policy = (struct nl_quote){ p, (unsigned)n };
 	p += n;
 	for (const struct node *node = sort->child; ; node = node->child) {
-		while (node && !is_literal(p, end, &node->literal))
+		while (node && !is_literal(p, &node->literal))
 			node = node->next;
-		if (!node || !(p = value(node, f, p + node->literal.n, end)))
-			return false;
+		if (!node || !(p = value(node, f, p + node->literal.n)))
+			return NULL;
 		if (node->form == THE_END)
 			break;
 	}
 	f->line.n = (unsigned)(p - line);
-	return p - line < NL_FACT_MAX && (p == end || !memchr(p, '{', (size_t)(end - p)) || MUTANT(FIRST_OF_GLUED));
+	return p - line < NL_FACT_MAX ? p : NULL;
 }
 
 static bool set_literal(struct literal *l, const char *s, size_t n)
 {
-	if (n > LITERAL_MAX)
+	if (n > LITERAL_MAX || memchr(s, '\n', n))
 		return false;
-	*l = (struct literal){ .n = (unsigned)n };
+	*l = (struct literal){ .n = (unsigned)n, .mask = n < 16 ? (1u << n) - 1 : 0xffff };
 	memcpy(l->s, s, n);
 	return true;
 }
@@ -267,8 +266,10 @@ static struct sort *sort_of(struct nl_shapes *s, const struct nl_fact *f)
 		forget(s);
 		return NULL;
 	}
-	sort = &s->sort[s->nsorts++];
-	set_literal(&sort->literal, from, n);
+	sort = &s->sort[s->nsorts];
+	if (!set_literal(&sort->literal, from, n))
+		return NULL;
+	s->nsorts++;
 	sort->told = f->told, sort->sev = f->sev;
 	sort->event = (unsigned)(f->event.s - from), sort->event_n = f->event.n;
 	sort->child = NULL, sort->next = *list;
@@ -304,12 +305,19 @@ static void learn(struct nl_shapes *s, const struct nl_fact *f)
 	child(s, list, line + at, f->line.n - at, THE_END, NULL);
 }
 
+const char *nl_shapes_line(struct nl_shapes *s, struct nl_fact *f, const char *text, const char *end)
+{
+	const char *p = end - text >= LEAST ? fits(s, f, text) : NULL;
+	return p && p < end && *p == '\n' ? p : NULL;
+}
+
 enum nl_line nl_shapes_read(struct nl_shapes *s, struct nl_fact *f, const char *text, size_t n, char room[NL_FACT_MAX])
 {
 	static const char mark[] = NL_MARK;
-	const char *at = n >= LEAST && memcmp(text, mark, strlen(mark)) != 0 ? memmem(text, n, mark, strlen(mark)) : text;
+	const char *end = text + n, *at = n >= LEAST && memcmp(text, mark, strlen(mark)) != 0 ? memmem(text, n, mark, strlen(mark)) : text;
 
-	if (at && fits(s, f, at, text + n))
+	const char *p = at && end - at >= LEAST ? fits(s, f, at) : NULL;
+	if (p && (p == end || !memchr(p, '{', (size_t)(end - p)) || MUTANT(FIRST_OF_GLUED)))
 		return NL_LINE_OK;
 	s->missed++;
 	enum nl_line line = nl_fact_read(f, text, n, room);

@@ -78,7 +78,7 @@ static void sort_in(struct nl_system *s, struct series *new)
 struct series *nl_system_open_overflow(struct nl_system *s)
 {
 	if (!s->overflow) {
-		struct series *new = nl_series_new((struct nl_quote){ OVERFLOW_KIND, strlen(OVERFLOW_KIND) }, (struct nl_quote){ OVERFLOW, strlen(OVERFLOW) });
+		struct series *new = nl_series_new(nl_quoted(OVERFLOW_KIND), nl_quoted(OVERFLOW));
 		if (new)
 			sort_in(s, new);
 		s->overflow = new;
@@ -96,8 +96,8 @@ static struct nl_quote cut(struct nl_quote t)
 
 static bool is_of(const struct series *s, struct nl_quote kind, struct nl_quote policy)
 {
-	return s->npolicy == policy.n && s->nkind == kind.n && memcmp(s->pub.policy, policy.s, policy.n) == 0
-	       && memcmp(s->pub.kind_text, kind.s, kind.n) == 0;
+	return s->npolicy == policy.n && s->nkind == kind.n && nl_same_text(s->names, kind.s, kind.n)
+	       && nl_same_text(s->names + kind.n + 1, policy.s, policy.n);
 }
 
 static bool text_is(struct nl_quote t, const char *s)
@@ -168,37 +168,52 @@ void nl_system_copy_foreign(struct nl_system *a, const struct nl_system *b)
 
 void nl_system_pass(struct nl_system *s, const struct nl_fact *f)
 {
-	nl_runs_take(s->runs, f);
+	nl_runs_take(s->runs, f, NULL);
 }
 
-void nl_system_ahead(const struct nl_system *s, const struct nl_fact *f)
+static bool is_of_run(const struct nl_fact *f)
 {
-	uint64_t hash, *slot;
+	return f->told == NL_TOLD_RUN_STARTED || f->told == NL_TOLD_RUN_ENDED;
+}
+
+struct nl_known nl_system_ahead(const struct nl_system *s, const struct nl_fact *f)
+{
+	struct nl_known place = { NULL, s->dropped };
 	nl_runs_ahead(s->runs, f->run);
-	if (f->dur_us < 0 || f->told == NL_TOLD_RUN_ENDED)
-		return;
-	slot = nl_system_slot(s, cut(f->kind), cut(f->policy), &hash);
-	if (*slot)
-		nl_series_ahead(s->series[(*slot & 0xffff) - 1], f);
+	if (is_of_run(f))
+		return place;
+	uint64_t hash, slot = *nl_system_slot(s, cut(f->kind), cut(f->policy), &hash);
+	if (slot) {
+		place.series = s->series[(slot & 0xffff) - 1];
+		nl_series_ahead(place.series, f);
+	}
+	return place;
 }
 
-enum nl_line nl_system_take(struct nl_system *s, const struct nl_fact *f, int64_t real_us)
+enum nl_line nl_system_take_at(struct nl_system *s, const struct nl_fact *f, int64_t real_us, struct nl_known place)
 {
-	if (!nl_runs_take(s->runs, f) && !MUTANT(READS_TWICE)) {
+	struct series *series = place.dropped == s->dropped || MUTANT(SERIES_GONE) ? place.series : NULL;
+	if (!nl_runs_take(s->runs, f, series ? &series->run_name : NULL) && !MUTANT(READS_TWICE)) {
 		s->lines[NL_LINE_DUP]++;
 		return NL_LINE_DUP;
 	}
 	enum nl_line line = judge(s, f, real_us);
 	s->lines[line]++;
 	s->told[f->told]++;
-	if (f->told == NL_TOLD_RUN_STARTED || f->told == NL_TOLD_RUN_ENDED)
+	if (is_of_run(f))
 		return line;
 	count_call(&s->calls, f);
-	struct series *series = nl_system_open_series(s, f->kind, f->policy);
+	if (!series)
+		series = nl_system_open_series(s, f->kind, f->policy);
 	s->overflowed += series && series == s->overflow;
 	if (!series || nl_series_take(series, f, line == NL_LINE_OK && f->time_us >= 0 ? NL_IN_TIME : NL_OUT_OF_TIME) < 0)
 		s->starved = true;
 	return line;
+}
+
+enum nl_line nl_system_take(struct nl_system *s, const struct nl_fact *f, int64_t real_us)
+{
+	return nl_system_take_at(s, f, real_us, (struct nl_known){ NULL, 0 });
 }
 
 static int merge_series(struct nl_system *a, const struct series *b)

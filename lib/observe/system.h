@@ -51,20 +51,28 @@ struct nl_move {
 /* Sums of a duration that is not a request's. */
 struct nl_spent { uint64_t n, us, most_us; };
 
+struct nl_last { int64_t time_us, dur_us; uint8_t end; };       /* of a request; end: 0 success, 1 failed, | 2 rejected, | 4 timeout */
+
 struct nl_series {
-	char *policy;                   /* its NAME */
-	enum nl_series_kind kind;
-	char *kind_text;
-	/* since the beginning */
+	/* what every request counts in: two cache lines */
 	struct nl_counts all;           /* of nl.request.*: rejected and timeouts by their err */
-	uint64_t rejected, timeouts;    /* nl.circuit.rejected and nl.bulkhead.rejected; nl.timeout.occurred */
 	uint64_t attempts, recovered;   /* attempts that the requests made; successes that needed more than one */
+	struct nl_spent dur;            /* of requests */
+	int64_t first_us, last_us, last_success_us, least_us;
+	struct nl_last *last;           /* the latest NL_EXACT, ascending */
+	unsigned nlast;
+	enum nl_series_kind kind;
+	struct nl_dense *dense;         /* from the 257th on: seconds, slices, sketch (dense.c) */
+
+	const char *policy;             /* its NAME */
+	const char *kind_text;
+	/* since the beginning */
+	uint64_t rejected, timeouts;    /* nl.circuit.rejected and nl.bulkhead.rejected; nl.timeout.occurred */
 	uint64_t exhausted, retried;    /* nl.retry.exhausted, nl.retry.attempt */
 	uint64_t hedged, won, lost;     /* races */
 	uint64_t fell_back, stale;      /* nl.fallback.used; nl.fallback.stale */
 	uint64_t degraded;
-	struct nl_spent dur, slept, waited, held;       /* requests; retries' back-off; bulkheads */
-	int64_t least_us;
+	struct nl_spent slept, waited, held;    /* retries' back-off; bulkheads */
 	uint64_t failed_us;             /* of dur.us, requests that failed */
 	struct nl_err_count *errs;      /* by class, ascending */
 	unsigned nerrs;
@@ -74,7 +82,7 @@ struct nl_series {
 	uint64_t classic[NL_BUCKETS_CLASSIC + 1];       /* durations above the bound before and up to this one; last: above all */
 	uint64_t classic_failed[NL_BUCKETS_CLASSIC + 1];
 	uint64_t events;
-	int64_t first_us, last_us, last_success_us, last_failure_us;
+	int64_t last_failure_us;
 	char last_err[24], last_cmd[32];        /* of the last failure */
 	/* breakers */
 	unsigned nmoves;
@@ -82,13 +90,10 @@ struct nl_series {
 	uint64_t opens, closes, half_opens, all_moves;
 	/* bulkheads: as the last event told, and the most */
 	int64_t active, max, queued, peak;
-	/* requests */
-	unsigned nlast;
-	struct nl_last { int64_t time_us, dur_us; uint8_t end; } *last;        /* the latest NL_EXACT, ascending; end: 0 success, 1 failed, | 2 rejected, | 4 timeout */
-	struct nl_dense *dense;         /* from the 257th on: seconds, slices, sketch (series.c) */
 };
 
 struct nl_system;
+struct series;
 struct nl_system_cfg {
 	int64_t late_us;                /* events may come so much later than the latest; INT64_MAX: any (files) */
 	int64_t skew_us;                /* the latest an event may be ahead of `now`; INT64_MAX: any */
@@ -101,8 +106,12 @@ void nl_system_late(struct nl_system *, int64_t late_us);       /* from now on; 
 /* Takes an event: OK, DUP, LATE or SKEWED, counted in nl_system_lines too.
  * real_us: the clock when it was read (for skew); 0: a file's, no matter. */
 enum nl_line nl_system_take(struct nl_system *, const struct nl_fact *, int64_t real_us);
-/* It will be taken soon: what is needed for that is fetched from memory. */
-void nl_system_ahead(const struct nl_system *, const struct nl_fact *);
+/* It will be taken soon: what is needed for that is fetched from memory, and where it
+ * will count need not be looked for again.  A place is good for as long as its
+ * system; when its series is gone by then it is looked for. */
+struct nl_known { struct series *series; uint64_t dropped; };
+struct nl_known nl_system_ahead(const struct nl_system *, const struct nl_fact *);
+enum nl_line nl_system_take_at(struct nl_system *, const struct nl_fact *, int64_t real_us, struct nl_known);
 /* Counts a line that was no event. */
 void nl_system_line(struct nl_system *, enum nl_line);
 /* Notes that an event was read, and nothing else of it. */

@@ -21,6 +21,7 @@ struct nl_system {
 	struct series **sorted;         /* by kind and name, overflow included */
 	struct series *overflow;
 	struct series *last;            /* of those with a series the last in overflow.c's order; NULL: not known */
+	uint64_t dropped;               /* series that have lost their place to another */
 	bool starved;
 };
 

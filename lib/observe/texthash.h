@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * texthash.h - internal: a hash of names.  They are from strangers, so it has a
- * key, another one in each process; nothing that is kept or told depends on it.
+ * texthash.h - internal: names as keys: a hash, and whether two are the same.  They
+ * are from strangers, so the hash has a key, another one in each process; nothing
+ * that is kept or told depends on it.
  */
 #ifndef NL_TEXTHASH_H
 #define NL_TEXTHASH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -35,6 +37,22 @@ static inline uint64_t nl_rest(const char *s, size_t n)
 	memcpy(&low, s, 4);
 	memcpy(&high, s + n - 4, 4);
 	return (uint64_t)high << 32 | low;
+}
+
+/* Names are short: a call of memcmp takes longer. */
+static inline bool nl_same_text(const char *a, const char *b, size_t n)
+{
+	uint64_t x, y;
+	if (n < 8)
+		return nl_rest(a, n) == nl_rest(b, n);
+	for (size_t i = 0; i < n; i += 8) {
+		size_t at = i + 8 < n ? i : n - 8;
+		memcpy(&x, a + at, 8);
+		memcpy(&y, b + at, 8);
+		if (x != y)
+			return false;
+	}
+	return true;
 }
 
 static inline uint64_t nl_text_hash(const char *s, size_t n, uint64_t key)

@@ -9,7 +9,8 @@ const [file, rounds] = process.argv.slice(2);
 
 const types = {
 	time: 'VARCHAR', event: 'VARCHAR', policy: 'VARCHAR', kind: 'VARCHAR', run: 'VARCHAR', seq: 'UINTEGER', depth: 'UINTEGER',
-	exit: 'INTEGER', err: 'VARCHAR', attempts: 'UINTEGER', events: 'UINTEGER', dur_s: 'DOUBLE',
+	err: 'VARCHAR', cmd: 'VARCHAR', attempts: 'UINTEGER', events: 'UINTEGER', dropped: 'UINTEGER', dur_s: 'DOUBLE', delay_s: 'DOUBLE',
+	active: 'INTEGER', max: 'INTEGER', queued: 'INTEGER', waited_s: 'DOUBLE', held_s: 'DOUBLE',
 };
 function query(columns, more) {
 	const schema = columns.map(c => `${c}: '${types[c]}'`).join(', ');
@@ -18,7 +19,7 @@ function query(columns, more) {
 }
 const three = query(['policy', 'event', 'dur_s'], '');
 const same = query(Object.keys(types), `, max(time), count(DISTINCT kind), min(run), sum(seq), count(*) FILTER (depth = 0),
-	max("exit"), count(err), sum(attempts), sum(events)`);
+	count(err), max(cmd), sum(attempts), sum(events), sum(dropped), sum(delay_s), max(active), max("max"), max(queued), sum(waited_s), sum(held_s)`);
 
 async function least(connection, sql) {
 	let best = Infinity;

@@ -47,6 +47,9 @@ static void check(struct nl_shapes *a, struct nl_shapes *b, const char *text, si
 		MUST(nl_shapes_read(a, &g, text, n, room[1]) == line);
 		MUST(twin_read(b, &h, text, n, room[2]) == line);
 		MUST(line != NL_LINE_OK || (same_fact(&f, room[0], &g, room[1]) && same_fact(&f, room[0], &h, room[2])));
+		const char *at_once = nl_shapes_line(a, &g, text, text + n + 1);
+		MUST(twin_line(b, &h, text, text + n + 1) == at_once);
+		MUST(!at_once || (line == NL_LINE_OK && at_once == text + n && same_fact(&f, room[0], &g, room[1]) && same_fact(&f, room[0], &h, room[2])));
 	}
 	if (line == NL_LINE_OK)
 		attributes(&f);
@@ -70,9 +73,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	static struct nl_shapes *a, *b;
 
 	MUST((a = nl_shapes_new()) && (b = twin_new()));
-	n = n < sizeof text - NL_SHAPE_PAD ? n : sizeof text - NL_SHAPE_PAD;
+	n = n < sizeof text - NL_SHAPE_PAD - 1 ? n : sizeof text - NL_SHAPE_PAD - 1;
 	memcpy(text, data, n);
-	memset(text + n, '0', NL_SHAPE_PAD);
+	text[n] = '\n';
+	memset(text + n + 1, '0', NL_SHAPE_PAD);
 	for (size_t i = 0, len; i < n; i += len + 1) {
 		const char *end = memchr(text + i, '\n', n - i);
 		len = end ? (size_t)(end - text) - i : n - i;

@@ -27,14 +27,14 @@ static struct nl_fact line(uint64_t run, uint32_t seq, enum nl_told told)
 static bool take(struct nl_runs *r, uint64_t run, uint32_t seq)
 {
 	struct nl_fact f = line(run, seq, NL_TOLD_SUCCESS);
-	return nl_runs_take(r, &f);
+	return nl_runs_take(r, &f, NULL);
 }
 
 static bool end(struct nl_runs *r, uint64_t run, uint32_t seq, int64_t events, int64_t dropped)
 {
 	struct nl_fact f = line(run, seq, NL_TOLD_RUN_ENDED);
 	f.events = events, f.dropped = dropped;
-	return nl_runs_take(r, &f);
+	return nl_runs_take(r, &f, NULL);
 }
 
 static bool sums_are(const struct nl_runs *r, struct nl_runs_sum is)
@@ -88,7 +88,7 @@ static void few(void)
 		struct nl_fact first = line(1, 0, NL_TOLD_RUN_STARTED);
 		CHECK(take(r, 1, 1) && take(r, 1, 4) && take(r, 2, 1) && take(r, 2, 3));
 		CHECK(sums_are(r, (struct nl_runs_sum){ .runs = 2, .open = 2 }));
-		CHECK(nl_runs_take(r, &first));
+		CHECK(nl_runs_take(r, &first, NULL));
 		CHECK(sums_are(r, (struct nl_runs_sum){ .runs = 2, .open = 2, .gaps = 2 }));
 		nl_runs_free(r);
 	}
@@ -98,7 +98,7 @@ static void few(void)
 		struct nl_fact f = line(3, 2, NL_TOLD_SUCCESS);
 		CHECK(take(r, 3, 5) && end(r, 1, 6, 3, -1) && take(r, 2, 0) && end(r, 2, 1, 2, -1));
 		f.policy = (struct nl_quote){ "api", 3 };
-		CHECK(nl_runs_take(r, &f));
+		CHECK(nl_runs_take(r, &f, NULL));
 		CHECK(nl_runs_each_trouble(r, tell, &t) == 0);
 		CHECK(t.n == 2 && t.run[0] == 3 && t.lost[0] == -1 && strcmp(t.what[0], "api") == 0);
 		CHECK(t.run[1] == 1 && t.lost[1] == 2 && strcmp(t.what[1], "db") == 0);

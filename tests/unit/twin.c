@@ -6,12 +6,14 @@
 #define nl_shapes_new twin_new
 #define nl_shapes_free twin_free
 #define nl_shapes_read twin_read
+#define nl_shapes_line twin_line
 #define nl_shapes_missed twin_missed
 // NOLINTNEXTLINE(bugprone-suspicious-include)
 #include "observe/shape.c"
 #undef nl_shapes_new
 #undef nl_shapes_free
 #undef nl_shapes_read
+#undef nl_shapes_line
 #undef nl_shapes_missed
 
 static bool same_text(struct nl_quote a, const char *room_a, struct nl_quote b, const char *room_b)

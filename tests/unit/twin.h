@@ -11,6 +11,7 @@
 struct nl_shapes *twin_new(void);
 void twin_free(struct nl_shapes *);
 enum nl_line twin_read(struct nl_shapes *, struct nl_fact *, const char *text, size_t n, char room[NL_FACT_MAX]);
+const char *twin_line(struct nl_shapes *, struct nl_fact *, const char *text, const char *end);
 uint64_t twin_missed(const struct nl_shapes *);
 
 /* The same values, and texts at the same place: of the line, or each of its own room. */
