@@ -230,6 +230,31 @@ steps() {
 	jq -e '.opens == [1, 1] and .admitted == [7, 7] and .rejected == [2, 2] and .wrongly_rejected == [0, 0] and .unknown == [0, 0]' out
 }
 
+@test "replay under the recorded values has what was between its ends, by all rules, while a person meddled" {
+	export NL_EVENTS=$PWD/ev
+	storm
+	local name
+	for name in row rate span slow go r4; do
+		nl-observe replay --json --set "breaker/$name.open-max=1h" ev >out
+		jq -e '.opens[0] <= .recorded.opens and .recorded.opens <= .opens[1] and .admitted[0] <= .recorded.admitted
+			and .recorded.admitted <= .admitted[1] and .rejected[0] <= .recorded.rejected and .recorded.rejected <= .rejected[1]' out
+	done
+}
+
+@test "replay goes by the semantics of the breaker also where the first calls changed nothing" {
+	export NL_EVENTS=$PWD/ev
+	steps '0 0 1 1' --semantics gobreaker -f2 -o 1ms
+	steps '0 1 0 1' --semantics gobreaker -f2 -o 1ms
+	nl-breaker --semantics resilience4j -f2 -p3 -o 1ms r4 true
+	for i in 1 1 0 0 0 1 1; do
+		nl-breaker --semantics resilience4j -f2 -p3 -o 1ms r4 sh -c "exit $i" || :
+	done
+	for name in db r4; do
+		nl-observe replay --json --set "$name.open-max=1h" ev >out
+		jq -e '.opens == [.recorded.opens, .recorded.opens] and .admitted == [8, 8]' out
+	done
+}
+
 @test "replay under lower limits says which calls would have been rejected, and how many of them succeeded" {
 	export NL_EVENTS=$PWD/ev
 	steps '0 1 1 0 1 1 1 0 0' -f3 -o 3600s

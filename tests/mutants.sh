@@ -121,6 +121,7 @@ table() {
 	REPLAYS_NO_QUEUE    bats explain.bats 'under the recorded values is what was, in a storm'
 	REPLAY_BARGES       bats explain.bats 'under the recorded values is what was, in a storm'
 	LOSS_IS_FRAUD       bats explain.bats 'verify calls no line that was lost'
+	REPLAY_UNRULED      bats explain.bats 'replay goes by the semantics'
 	EOF
 }
 

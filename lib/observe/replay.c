@@ -101,6 +101,17 @@ static const char *range(const struct nl_figure *f, char buf[72])
 	return buf;
 }
 
+static void put_recorded(struct nl_out *o, const struct target *t)
+{
+	char a[32];
+	nl_out_begin(o, "recorded", '{');
+	for (int i = 0; i < t->figures; i++)
+		if (t->figure[i].was >= 0)
+			nl_out_raw(o, t->figure[i].name, a, strlen(nl_number_text(t->figure[i].was, a)));
+	nl_out_end(o, '}');
+	nl_out_put(o, "}\n");
+}
+
 static void put(struct nl_ask *ask, struct nl_out *o, const struct target *t)
 {
 	char a[72], was[32], safe[256];
@@ -122,7 +133,7 @@ static void put(struct nl_ask *ask, struct nl_out *o, const struct target *t)
 		nl_out_end(o, ']');
 	}
 	if (ask->json)
-		nl_out_put(o, "}\n");
+		put_recorded(o, t);
 }
 
 /* Of one policy, or of all of them together.  False: no such figure. */

@@ -6,12 +6,16 @@
  */
 #include "observe/replay.h"
 
+#include "mut.h"
+
 #include <math.h>
 #include <stdlib.h>
 
 enum when { ENDS, COMES };
 struct moment { int64_t us; uint32_t boot; size_t call; enum when when; };
 struct caller { bool in, probe; uint64_t permit; int64_t age; };
+/* An admission that changed the record: of it the very moment is known. */
+struct admission { uint64_t span, epoch; int64_t us; };
 
 struct play {
 	const struct nl_tapes *tapes;
@@ -19,6 +23,8 @@ struct play {
 	const char *const *set;
 	struct moment *moment;
 	struct caller *caller;
+	struct admission *admission;    /* by span */
+	size_t admissions;
 	int64_t unknown_us;
 	struct nl_circuit c;
 	uint64_t epoch;
@@ -53,13 +59,39 @@ static bool is_command(const struct nl_beat *b)
 	return b->kind == NL_BEAT_MOVED && b->result >= NL_FORCE_OPEN;
 }
 
+static int by_span(const void *x, const void *y)
+{
+	const struct admission *a = x, *b = y;
+	return a->span < b->span ? -1 : a->span > b->span;
+}
+
+static void find_admissions(struct play *p)
+{
+	for (size_t i = 0; i < p->tape->n; i++) {
+		const struct nl_beat *b = &p->tape->beat[i];
+		if (b->kind == NL_BEAT_ASKED || (b->kind == NL_BEAT_MOVED && b->to == NL_HALF_OPEN))
+			p->admission[p->admissions++] = (struct admission){ b->span, b->epoch, b->at_us };
+	}
+	qsort(p->admission, p->admissions, sizeof *p->admission, by_span);
+}
+
+/* When it came: before it began by as long as it took to start it, which nobody has
+ * measured, unless it was the one that made the breaker half-open. */
+static int64_t comes_at(const struct play *p, const struct nl_beat *b)
+{
+	struct admission key = { .span = b->span };
+	const struct admission *a = bsearch(&key, p->admission, p->admissions, sizeof key, by_span);
+	return a && a->epoch == b->epoch ? a->us : b->at_us - b->dur_us;
+}
+
 static size_t lay_out(struct play *p)
 {
+	find_admissions(p);
 	size_t n = 0;
 	for (size_t i = 0; i < p->tape->n; i++) {
 		const struct nl_beat *b = &p->tape->beat[i];
 		bool rejected = b->kind == NL_BEAT_REJECTED;
-		int64_t comes = rejected ? b->at_us : b->at_us - b->dur_us, ends = rejected ? b->at_us + p->unknown_us : b->at_us;
+		int64_t comes = rejected ? b->at_us : comes_at(p, b), ends = rejected ? b->at_us + p->unknown_us : b->at_us;
 		if (is_call(b))
 			p->moment[n++] = (struct moment){ ends, b->life, i, ENDS };
 		if (is_call(b) || is_command(b))
@@ -107,6 +139,24 @@ static void ends(struct play *p, const struct moment *m, const struct nl_beat *b
 	});
 }
 
+static int be_ruled(struct play *p, uint32_t cfg, struct nl_err *err)
+{
+	if (cfg == p->rules_of)
+		return 0;
+	p->rules_of = cfg;
+	return nl_tape_rules(p->tapes->texts.text[cfg], p->set, p->nset, &p->rules, err);
+}
+
+/* A record keeps the semantics of whoever was there first.  Calls that changed nothing
+ * do not say theirs. */
+static uint32_t first_rules(const struct play *p, const struct moment *m, const struct moment *end)
+{
+	for (const struct moment *at = m; at < end && at->boot == m->boot && !MUTANT(REPLAY_UNRULED); at++)
+		if (p->tape->beat[at->call].cfg)
+			return p->tape->beat[at->call].cfg;
+	return 0;
+}
+
 static int run(struct play *p, struct nl_err *err)
 {
 	size_t n = lay_out(p);
@@ -115,14 +165,16 @@ static int run(struct play *p, struct nl_err *err)
 	for (size_t i = 0; i < n; i++) {
 		const struct moment *m = &p->moment[i];
 		const struct nl_beat *b = &p->tape->beat[m->call];
-		if (m->boot != boot)
+		int r = 0;
+		if (m->boot != boot) {
 			p->c = (struct nl_circuit){ 0 }, p->epoch = 1, p->held = 0;
-		boot = m->boot;
-		if (p->rules_of == UINT32_MAX || (b->kind == NL_BEAT_RESULT && b->cfg != p->rules_of)) {
-			p->rules_of = b->cfg;
-			if (nl_tape_rules(p->tapes->texts.text[b->cfg], p->set, p->nset, &p->rules, err) < 0)
-				return -1;
+			r = be_ruled(p, first_rules(p, m, p->moment + n), err);
+		} else if (b->kind == NL_BEAT_RESULT) {
+			r = be_ruled(p, b->cfg, err);
 		}
+		boot = m->boot;
+		if (r < 0)
+			return -1;
 		if (is_command(b))
 			(void)step(p, (struct nl_circuit_input){ .event = (enum nl_circuit_event)b->result, .now = m->us * NL_US });
 		else
@@ -155,9 +207,11 @@ int nl_replay_breaker(const struct nl_tapes *tapes, const struct nl_tape *t, con
 		p[i] = (struct play){ .tapes = tapes, .tape = t, .set = set, .nset = n, .unknown = as, .unknown_us = mean_us(t, as) };
 		p[i].moment = calloc(2 * t->n + 1, sizeof *p[i].moment);
 		p[i].caller = calloc(t->n + 1, sizeof *p[i].caller);
-		r = p[i].moment && p[i].caller ? run(&p[i], err) : nl_fail(err, "out of memory");
+		p[i].admission = calloc(t->n + 1, sizeof *p[i].admission);
+		r = p[i].moment && p[i].caller && p[i].admission ? run(&p[i], err) : nl_fail(err, "out of memory");
 		free(p[i].moment);
 		free(p[i].caller);
+		free(p[i].admission);
 	}
 	if (r < 0)
 		return -1;
