@@ -16,7 +16,7 @@
 #include <string.h>
 
 /* What events inside a call have told of it. */
-struct nl_going { uint64_t span; int64_t us, until_us, limit_us; bool by_max; };
+struct nl_going { uint64_t span; int64_t us, until_us, limit_us, attempt; bool by_max, torn; };
 
 struct nl_going *nl_going_new(void)
 {
@@ -62,8 +62,9 @@ static void retry_ended(struct nl_calls *c, const struct nl_fact *f, const struc
 	if (f->attempts > n) {
 		c->cut += ok;
 		c->saved += (uint64_t)(f->attempts - n);
-		int64_t less = g->until_us >= 0 ? f->dur_us - g->until_us : 0;
-		c->low_us -= less, c->high_us -= less;
+		bool known = g->until_us >= 0;  // Else lines of it are missing.
+		c->low_us -= known ? f->dur_us - g->until_us : f->dur_us;
+		c->high_us -= known ? f->dur_us - g->until_us : 0;
 	} else if (!ok && g->by_max && f->attempts < n) {
 		c->unknown++;
 		c->more += (uint64_t)(n - f->attempts);
@@ -83,7 +84,9 @@ static void calls_line(struct nl_listener *l, enum nl_line is, const struct nl_f
 		g->limit_us = nl_fact_us(f, "limit_s", -1);
 		break;
 	case NL_TOLD_ATTEMPT:
-		if (nl_fact_int(f, "attempt", 0) == (int64_t)c->attempts)
+		g->torn |= nl_fact_int(f, "attempt", 0) != g->attempt + 1;
+		g->attempt++;
+		if (!g->torn && g->attempt == (int64_t)c->attempts)
 			g->until_us = g->us + f->dur_us;
 		g->us += f->dur_us + (f->delay_us > 0 ? f->delay_us : 0);
 		break;
