@@ -4,9 +4,9 @@
  * waits, until so many have died; then, and often in between: is all as if
  * nothing had been?
  *
- * storm [-k KILLS] [-s SEED] [-d DIR] [PHASE]   2000, 1, /dev/shm or /tmp, all
+ * storm [-k KILLS] [-s SEED] [-d DIR] [-e FILE] [PHASE]   2000, 1, /dev/shm or /tmp, all
  *   Prints what it has seen; status 1 on any violation.  nl-bulkhead and
- *   nl-breaker are taken from PATH.
+ *   nl-breaker are taken from PATH.  All events go to FILE.
  *
  * Each round has three phases.
  *   pool     a crowd at a bulkhead of LIMIT slots, some commands outliving their
@@ -37,6 +37,7 @@ enum { TAG_QUEUE = 0, TAG_POOL = 100, TAG_PROBE, TAG_OTHER };
 #define NEXT 928                        /* offset of the number of the next ticket in a record: nl-state(5) */
 
 static char dir[200], self[200];
+static const char *kept;                /* where all events are left for others to judge */
 static int hold = -1;                   /* while it is open those who hold do */
 
 /* argv of a wrapper around our own command. */
@@ -271,9 +272,12 @@ static void look_at_records(void)
 /* Waiting for a guard for 250 ms is trouble, and what a busy machine does. */
 static void look_at_events(void)
 {
+	static long from;
 	char path[300], text[5000];
 	(void)snprintf(path, sizeof path, "%s/events", dir);
-	FILE *f = fopen(path, "re");
+	FILE *f = fopen(kept ? kept : path, "re");
+	if (f && fseek(f, from, SEEK_SET) < 0)
+		tally.lost++;
 	while (f && fgets(text, sizeof text, f)) {
 		if (!strstr(text, "\"event\":\"nl.state.degraded\""))
 			continue;
@@ -284,9 +288,10 @@ static void look_at_events(void)
 			tally.unreadable++;
 		}
 	}
+	from = f && kept ? ftell(f) : 0;
 	if (f)
 		fclose(f);
-	if (truncate(path, 0) < 0 && errno != ENOENT)
+	if (!kept && truncate(path, 0) < 0 && errno != ENOENT)
 		tally.lost++;
 }
 
@@ -339,7 +344,7 @@ static void prepare(const char *under)
 	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
 	if (n <= 0)
 		exit(2);
-	(void)snprintf(path, sizeof path, "%s/events@warn", dir);
+	(void)snprintf(path, sizeof path, kept ? "%s@debug" : "%s/events@warn", kept ? kept : dir);
 	setenv("NL_STATE", dir, 1);
 	setenv("NL_EVENTS", path, 1);
 	(void)snprintf(path, sizeof path, "%s/log", dir);
@@ -371,13 +376,15 @@ int main(int argc, char **argv)
 	const char *under = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
 	if (argc > 2 && !strcmp(argv[1], "run"))
 		return command_main(argv + 2);
-	for (int o; (o = getopt(argc, argv, "k:s:d:")) != -1; ) {
+	for (int o; (o = getopt(argc, argv, "k:s:d:e:")) != -1; ) {
 		if (o == 'k')
 			kills = strtol(optarg, NULL, 10);
 		else if (o == 's')
 			seeded = strtoull(optarg, NULL, 10);
 		else if (o == 'd')
 			under = optarg;
+		else if (o == 'e')
+			kept = optarg;
 		else
 			return 2;
 	}
