@@ -35,13 +35,18 @@ static bool is_before(const struct series *s, struct nl_quote kind, struct nl_qu
 	return (order ? order : compare(kind_of(s), kind)) < 0;
 }
 
-static struct series *last_of(const struct nl_system *s)
+void nl_system_rank(struct nl_system *s, struct series *new)
 {
-	struct series *last = s->series[0];
-	for (unsigned i = 1; i < s->n; i++)
-		if (is_before(last, kind_of(s->series[i]), policy_of(s->series[i])))
-			last = s->series[i];
-	return last;
+	unsigned at = 0, end = s->n;
+	while (at < end) {
+		unsigned middle = (at + end) / 2;
+		if (is_before(s->ranked[middle], kind_of(new), policy_of(new)))
+			at = middle + 1;
+		else
+			end = middle;
+	}
+	memmove(s->ranked + at + 1, s->ranked + at, (s->n - at) * sizeof(struct series *));
+	s->ranked[at] = new;
 }
 
 /* Slots behind it that are not where their hash leads move up. */
@@ -58,6 +63,7 @@ static void empty_slot(struct nl_system *s, uint64_t *slot)
 	s->slot[hole] = 0;
 }
 
+/* The last of those that are ranked. */
 static void drop(struct nl_system *s, struct series *gone)
 {
 	struct series *moved = s->series[s->n - 1];
@@ -76,19 +82,15 @@ static void drop(struct nl_system *s, struct series *gone)
 
 bool nl_system_has_room(struct nl_system *s, struct nl_quote kind, struct nl_quote policy)
 {
-	if (s->n < s->cfg.series) {
-		s->last = NULL;
+	if (s->n < s->cfg.series)
 		return true;
-	}
-	if (!s->last)
-		s->last = last_of(s);
-	if (MUTANT(FIRST_TO_COME) || is_before(s->last, kind, policy))
+	struct series *last = s->ranked[s->n - 1];
+	if (MUTANT(FIRST_TO_COME) || is_before(last, kind, policy))
 		return false;
 	struct series *overflow = nl_system_open_overflow(s);
-	if (!overflow || nl_series_merge(overflow, s->last) < 0)
+	if (!overflow || nl_series_merge(overflow, last) < 0)
 		s->starved = true;
-	s->overflowed += s->last->pub.events;
-	drop(s, s->last);
-	s->last = NULL;
+	s->overflowed += last->pub.events;
+	drop(s, last);
 	return true;
 }

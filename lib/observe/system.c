@@ -32,8 +32,9 @@ struct nl_system *nl_system_new(struct nl_system_cfg cfg)
 	s->slot = calloc(s->slots, sizeof *s->slot);
 	s->series = calloc(cfg.series, sizeof(struct series *));
 	s->sorted = calloc(cfg.series + 1, sizeof(struct series *));
+	s->ranked = calloc(cfg.series, sizeof(struct series *));
 	s->runs = nl_runs_new();
-	if (s->slot && s->series && s->sorted && s->runs)
+	if (s->slot && s->series && s->sorted && s->ranked && s->runs)
 		return s;
 	nl_system_free(s);
 	return NULL;
@@ -50,6 +51,7 @@ void nl_system_free(struct nl_system *s)
 	free(s->slot);
 	free(s->series);
 	free(s->sorted);
+	free(s->ranked);
 	free(s);
 }
 
@@ -68,11 +70,16 @@ static int by_name(const struct series *a, const struct series *b)
 
 static void sort_in(struct nl_system *s, struct series *new)
 {
-	unsigned i = nl_system_count(s);
-	while (i > 0 && by_name(s->sorted[i - 1], new) > 0)
-		i--;
-	memmove(s->sorted + i + 1, s->sorted + i, (nl_system_count(s) - i) * sizeof(struct series *));
-	s->sorted[i] = new;
+	unsigned n = nl_system_count(s), at = 0, end = n;
+	while (at < end) {
+		unsigned middle = (at + end) / 2;
+		if (by_name(s->sorted[middle], new) < 0)
+			at = middle + 1;
+		else
+			end = middle;
+	}
+	memmove(s->sorted + at + 1, s->sorted + at, (n - at) * sizeof(struct series *));
+	s->sorted[at] = new;
 }
 
 struct series *nl_system_open_overflow(struct nl_system *s)
@@ -126,6 +133,7 @@ struct series *nl_system_open_series(struct nl_system *s, struct nl_quote kind, 
 	if (!new)
 		return NULL;
 	sort_in(s, new);
+	nl_system_rank(s, new);
 	s->series[s->n++] = new;
 	slot = nl_system_slot(s, kind, policy, &hash);  // It may be elsewhere now.
 	*slot = hash | s->n;

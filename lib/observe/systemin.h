@@ -20,7 +20,7 @@ struct nl_system {
 	struct series **series;         /* in the order in which they came */
 	struct series **sorted;         /* by kind and name, overflow included */
 	struct series *overflow;
-	struct series *last;            /* of those with a series the last in overflow.c's order; NULL: not known */
+	struct series **ranked;         /* in the order in which overflow.c lets them have a series */
 	uint64_t dropped;               /* series that have lost their place to another */
 	bool starved;
 };
@@ -34,5 +34,6 @@ struct series *nl_system_open_overflow(struct nl_system *);
 
 /* overflow.c: may a new name have a series?  Another may lose its own for it. */
 bool nl_system_has_room(struct nl_system *, struct nl_quote kind, struct nl_quote policy);
+void nl_system_rank(struct nl_system *, struct series *new);    /* before it is counted in n */
 
 #endif
