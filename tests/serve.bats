@@ -114,6 +114,7 @@ ask_all() {
 	asked summary --md
 	asked summary --md --to $to
 	asked export
+	asked export --as otlp-metrics --to $to
 	for as in otlp cloudevents ecs; do
 		asked export --as $as
 		asked export --as $as --from $to
