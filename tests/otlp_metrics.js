@@ -37,7 +37,6 @@ const times = { attributes, startTimeUnixNano: whole, timeUnixNano: whole };
 const points = {
 	sum: message({ ...times, asInt: whole }, 'startTimeUnixNano', 'timeUnixNano', 'asInt'),
 	gauge: message({ attributes, timeUnixNano: whole, asInt: whole, asDouble: real }, 'timeUnixNano'),
-	histogram: message({ ...times, count: whole, sum: real, max: real }, 'attributes', 'startTimeUnixNano', 'count', 'sum'),
 	exponentialHistogram: message({ ...times, count: whole, sum: real, scale: short, zeroCount: whole, min: real, max: real,
 		positive: message({ offset: short, bucketCounts: list(whole) }, 'offset', 'bucketCounts') }, 'attributes', 'startTimeUnixNano', 'count', 'scale', 'zeroCount'),
 };
@@ -45,7 +44,6 @@ const cumulative = (v) => v === 2;
 const data = {
 	sum: message({ dataPoints: list(points.sum), aggregationTemporality: cumulative, isMonotonic: (v) => v === true }, 'aggregationTemporality', 'isMonotonic'),
 	gauge: message({ dataPoints: list(points.gauge) }),
-	histogram: message({ dataPoints: list(points.histogram), aggregationTemporality: cumulative }, 'aggregationTemporality'),
 	exponentialHistogram: message({ dataPoints: list(points.exponentialHistogram), aggregationTemporality: cumulative }, 'aggregationTemporality'),
 };
 const scopes = message({ scope: message({ name: word, version: word }), metrics: list(message({ name: word, description: word, unit: word, ...data }, 'name', 'unit')) });
@@ -109,7 +107,7 @@ function checkExponential(point) {
 		assert(point.min > used[0].from * (1 - near) && point.min <= used[0].to * (1 + near), 'min is in the first');
 }
 
-// Which bucket each duration is in, of requests and of attempts.
+// Which bucket each duration is in.
 const durations = new Map();
 function took(metric, e, type, seconds) {
 	const key = `${metric} ${type ? `error_type=${type},` : ''}kind=${e.kind},policy=${e.policy}`;
@@ -121,8 +119,14 @@ for (const line of fs.readFileSync(events, 'utf8').split('\n').filter(Boolean)) 
 	const e = JSON.parse(line);
 	if (e.event.startsWith('nl.request.'))
 		took('nl.request.duration', e, '', e.dur_s);
-	if (e.event === 'nl.retry.attempt')
+	if (e.event.startsWith('nl.bulkhead.') && 'waited_s' in e)
+		took('nl.bulkhead.wait.duration', e, '', e.waited_s);
+	if (e.event === 'nl.bulkhead.released')
+		took('nl.bulkhead.hold.duration', e, '', e.held_s);
+	if (e.event === 'nl.retry.attempt') {
 		took('nl.attempt.duration', e, 'failed', e.dur_s);
+		took('nl.retry.delay', e, '', e.delay_s);
+	}
 	if (e.event === 'nl.retry.exhausted')
 		took('nl.attempt.duration', e, 'failed', e.last_s);
 	if (e.event === 'nl.request.success' && e.kind === 'retry')
@@ -155,8 +159,8 @@ for (const metric of request.resourceMetrics[0].scopeMetrics[0].metrics) {
 			agrees(name, point, Number(point.asInt ?? point.asDouble));
 			continue;
 		}
-		if (kind === 'exponentialHistogram')
-			checkExponential(point), checkBuckets(metric.name, point);
+		checkExponential(point);
+		checkBuckets(metric.name, point);
 		if (metric.name === 'nl.request.duration') {            // For Prometheus those that failed are apart.
 			const at = labels(point), failed = [...at, 'error_type=failed'].sort();
 			for (const [part, value] of [['count', Number(point.count)], ['sum', point.sum]]) {

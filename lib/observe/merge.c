@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* merge.c - two series into one: as if it had taken the events of both. */
+#include "observe/durations.h"
 #include "observe/label.h"
-#include "observe/tries.h"
 
 #include <string.h>
 
@@ -65,7 +65,7 @@ int nl_series_merge(struct series *a, const struct series *b)
 		nl_series_put_usage(a, b->told, q->active, q->max, -1);
 	if (b->queued.time_us >= 0)
 		nl_series_put_usage(a, b->queued, -1, -1, q->queued);
-	if (nl_sketch_merge(&a->total, &b->total) < 0 || merge_moves(p, q) < 0 || nl_tries_merge(p, q) < 0)
+	if (nl_sketch_merge(&a->total, &b->total) < 0 || merge_moves(p, q) < 0 || nl_durations_merge(p, q) < 0)
 		return -1;
 	return merge_last(a, b);
 }

@@ -9,7 +9,7 @@
 #include "observe/metric.h"
 
 #include "circuit.h"
-#include "observe/tries.h"
+#include "observe/durations.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,11 +24,11 @@ struct walk { struct nl_meter *meter; const struct nl_series **s; unsigned n; co
 struct row {
 	struct nl_metric metric;
 	unsigned kinds;
-	size_t at;                      /* of an int64_t in struct nl_series, below 0 is none; of an nl_spent; NONE */
+	size_t at;                      /* of an int64_t in struct nl_series, below 0 is none; NONE; of a distribution its nl_spent */
 	uint64_t (*of)(const struct nl_series *);       /* instead */
-	struct nl_label label;          /* or */
-	enum nl_family family;          /* with NONE of label */
-	bool by_family;
+	struct nl_label label;
+	enum nl_family family;          /* or these labels, and what they lack to that number */
+	enum nl_took took;
 };
 
 /* A call of a retry makes one attempt and then others. */
@@ -41,33 +41,34 @@ static uint64_t originals(const struct nl_series *s)
 #define OF(function) NONE, function
 #define COUNTER(name, unit, help) { name, unit, help, NL_COUNTER }
 #define GAUGE(name, unit, help) { name, unit, help, NL_GAUGE }
-#define SPENT(name, help) { name, "s", help, NL_SPENT }
+#define DURATIONS(name, help) { name, "s", help, NL_DURATIONS }
+#define TOOK(took, member) AT(member), NO_LABEL, took
 #define MORE { NULL, NULL, NULL, NL_COUNTER }
-#define NO_LABEL { NULL, NULL }, NL_F_EXHAUSTED, false
-#define LABEL(name, value) { name, value }, NL_F_EXHAUSTED, false
-#define BY(family) { NULL, NULL }, family, true
+#define NO_LABEL { NULL, NULL }, NL_FAMILIES
+#define LABEL(name, value) { name, value }, NL_FAMILIES, NL_TOOKS
+#define BY(family) { NULL, NULL }, family, NL_TOOKS
 static const struct row rows[] = {
 	{ COUNTER("nl.attempts", "{attempt}", "Attempts that calls have made."), ANY, OF(originals), LABEL("attempt_type", "original") },
 	{ MORE, KIND(RETRY), AT(retried), LABEL("attempt_type", "retry") },
 	{ MORE, KIND(RACE), AT(hedged), LABEL("attempt_type", "hedge") },
-	{ COUNTER("nl.calls.recovered", "{call}", "Calls that succeeded after a failed attempt."), KIND(RETRY), AT(recovered), NO_LABEL },
+	{ COUNTER("nl.calls.recovered", "{call}", "Calls that succeeded after a failed attempt."), KIND(RETRY), AT(recovered), NO_LABEL, NL_TOOKS },
 	{ COUNTER("nl.retries.exhausted", "{call}", "Calls whose last attempt failed."), KIND(RETRY), AT(exhausted), BY(NL_F_EXHAUSTED) },
-	{ SPENT("nl.retry.delay", "Waits before a next attempt."), KIND(RETRY), AT(slept), NO_LABEL },
+	{ DURATIONS("nl.retry.delay", "Waits before a next attempt."), KIND(RETRY), TOOK(NL_TOOK_DELAY, slept) },
 	{ COUNTER("nl.timeouts", "{timeout}", "Limits that were hit."), KIND(TIMEOUT) | KIND(RETRY), AT(timeouts), BY(NL_F_TIMEOUT) },
 	{ COUNTER("nl.circuit.transitions", "{transition}", "Changes of a breaker's state."), KIND(BREAKER), AT(all_moves), BY(NL_F_MOVED) },
-	{ COUNTER("nl.circuit.rejections", "{call}", "Calls that a breaker did not admit."), KIND(BREAKER), AT(rejected), NO_LABEL },
-	{ GAUGE("nl.bulkhead.usage", "{slot}", "Slots in use, as the bulkhead last told."), KIND(BULKHEAD), AT(active), NO_LABEL },
-	{ GAUGE("nl.bulkhead.limit", "{slot}", "Slots that there are."), KIND(BULKHEAD), AT(max), NO_LABEL },
+	{ COUNTER("nl.circuit.rejections", "{call}", "Calls that a breaker did not admit."), KIND(BREAKER), AT(rejected), NO_LABEL, NL_TOOKS },
+	{ GAUGE("nl.bulkhead.usage", "{slot}", "Slots in use, as the bulkhead last told."), KIND(BULKHEAD), AT(active), NO_LABEL, NL_TOOKS },
+	{ GAUGE("nl.bulkhead.limit", "{slot}", "Slots that there are."), KIND(BULKHEAD), AT(max), NO_LABEL, NL_TOOKS },
 	{ COUNTER("nl.bulkhead.rejections", "{call}", "Calls that got no slot."), KIND(BULKHEAD), AT(rejected), BY(NL_F_FULL) },
-	{ SPENT("nl.bulkhead.wait.duration", "Waits for a slot."), KIND(BULKHEAD), AT(waited), NO_LABEL },
-	{ SPENT("nl.bulkhead.hold.duration", "How long slots were held."), KIND(BULKHEAD), AT(held), NO_LABEL },
+	{ DURATIONS("nl.bulkhead.wait.duration", "Waits for a slot."), KIND(BULKHEAD), TOOK(NL_TOOK_WAIT, waited) },
+	{ DURATIONS("nl.bulkhead.hold.duration", "How long slots were held."), KIND(BULKHEAD), TOOK(NL_TOOK_HOLD, held) },
 	{ COUNTER("nl.race.wins", "{race}", "Races that had their answer, by whose it was."), KIND(RACE), AT(won), BY(NL_F_WON) },
-	{ COUNTER("nl.race.losses", "{race}", "Races in which too few arms succeeded."), KIND(RACE), AT(lost), NO_LABEL },
+	{ COUNTER("nl.race.losses", "{race}", "Races in which too few arms succeeded."), KIND(RACE), AT(lost), NO_LABEL, NL_TOOKS },
 	{ COUNTER("nl.fallback.uses", "{branch}", "Branches that were tried because the one before had failed."), KIND(FALLBACK), AT(fell_back), BY(NL_F_FELL_BACK) },
-	{ COUNTER("nl.fallback.stale", "{call}", "Earlier output that was the answer."), KIND(FALLBACK), AT(stale), NO_LABEL },
-	{ COUNTER("nl.state.degraded", "{time}", "Times that a policy went on without something that it needs."), ANY, AT(degraded), NO_LABEL },
-	{ GAUGE("nl.last_success.timestamp", "s", "When a call last succeeded."), ANY, AT(last_success_us), NO_LABEL },
-	{ GAUGE("nl.last_failure.timestamp", "s", "When a call last failed."), ANY, AT(last_failure_us), NO_LABEL },
+	{ COUNTER("nl.fallback.stale", "{call}", "Earlier output that was the answer."), KIND(FALLBACK), AT(stale), NO_LABEL, NL_TOOKS },
+	{ COUNTER("nl.state.degraded", "{time}", "Times that a policy went on without something that it needs."), ANY, AT(degraded), NO_LABEL, NL_TOOKS },
+	{ GAUGE("nl.last_success.timestamp", "s", "When a call last succeeded."), ANY, AT(last_success_us), NO_LABEL, NL_TOOKS },
+	{ GAUGE("nl.last_failure.timestamp", "s", "When a call last failed."), ANY, AT(last_failure_us), NO_LABEL, NL_TOOKS },
 };
 
 static void begin(struct walk *w, const struct nl_metric *m)
@@ -89,18 +90,34 @@ static void tell_label(const struct nl_labels *l, uint64_t n, void *arg)
 	w->meter->point(w->meter, w->metric, &w->p);
 }
 
+/* No durations at all. */
+static const struct nl_durations none;
+
+static const struct nl_durations *took(const struct nl_series *s, enum nl_took which)
+{
+	return s->took[which] ? s->took[which] : &none;
+}
+
+static void tell_durations(struct walk *w, const struct nl_series *s, enum nl_took which, struct nl_label label, int64_t most_us)
+{
+	const struct nl_durations *d = took(s, which);
+	struct nl_point p = { .s = s, .labels = { label.name != NULL, { label } }, .us = d->us, .sketch = &d->sketch, .least_us = -1, .most_us = most_us };
+	memcpy(p.classic, d->classic, sizeof p.classic);
+	w->meter->point(w->meter, w->metric, &p);
+}
+
 static void tell_of(struct walk *w, const struct row *row, const struct nl_series *s)
 {
 	int64_t n = 0;
-	if (w->metric->type == NL_SPENT) {
-		struct nl_point p = { .s = s, .spent = (const struct nl_spent *)((const char *)s + row->at) };
-		w->meter->point(w->meter, w->metric, &p);
+	if (w->metric->type == NL_DURATIONS) {
+		const struct nl_spent *spent = (const struct nl_spent *)((const char *)s + row->at);
+		tell_durations(w, s, row->took, (struct nl_label){ NULL, NULL }, spent->n ? (int64_t)spent->most_us : -1);
 		return;
 	}
 	if (!row->of)
 		memcpy(&n, (const char *)s + row->at, sizeof n);
 	w->p = (struct nl_point){ .s = s };
-	if (row->by_family)
+	if (row->family != NL_FAMILIES)
 		nl_labels_each(s, row->family, (uint64_t)n, tell_label, w);
 	else if (n >= 0)
 		tell(w, s, row->label, row->of ? row->of(s) : (uint64_t)n);
@@ -155,24 +172,19 @@ static uint64_t without(uint64_t n, uint64_t less)
 static void tell_attempts(struct walk *w)
 {
 	static const struct nl_metric attempts = { "nl.attempt.duration", "s", "How long attempts of retries took.", NL_DURATIONS };
-	static const struct nl_tries none;
 	begin(w, &attempts);
 	for (unsigned i = 0; i < w->n; i++) {
 		const struct nl_series *s = w->s[i];
-		const struct nl_durations *of = s->tries ? s->tries->of : none.of;
+		const struct nl_durations *less = took(s, NL_TOOK_CALL), *more = took(s, NL_TOOK_OK);
 		struct nl_point p = { .s = s, .labels = { 1, { { "error_type", "" } } }, .least_us = -1, .most_us = -1 };
 		if (s->kind != NL_S_RETRY)
 			continue;
-		p.us = without(s->dur.us, of[NL_TRY_CALLS].us) + of[NL_TRY_OK].us;
-		p.sketch = sketch_of(s), p.less = &of[NL_TRY_CALLS].sketch, p.more = &of[NL_TRY_OK].sketch;
+		p.us = without(s->dur.us, less->us) + more->us;
+		p.sketch = sketch_of(s), p.less = &less->sketch, p.more = &more->sketch;
 		for (unsigned k = 0; k <= NL_BUCKETS_CLASSIC; k++)
-			p.classic[k] = without(s->classic[k], of[NL_TRY_CALLS].classic[k]) + of[NL_TRY_OK].classic[k];
+			p.classic[k] = without(s->classic[k], less->classic[k]) + more->classic[k];
 		w->meter->point(w->meter, w->metric, &p);
-		p.labels.of[0].value = "failed";
-		p.us = of[NL_TRY_FAILED].us;
-		p.sketch = &of[NL_TRY_FAILED].sketch, p.less = p.more = NULL;
-		memcpy(p.classic, of[NL_TRY_FAILED].classic, sizeof p.classic);
-		w->meter->point(w->meter, w->metric, &p);
+		tell_durations(w, s, NL_TOOK_FAILED, (struct nl_label){ "error_type", "failed" }, -1);
 	}
 }
 

@@ -12,15 +12,14 @@
 /* Names and units are OpenTelemetry's.  What is in seconds ("s") is kept in microseconds. */
 struct nl_metric {
 	const char *name, *unit, *help;
-	enum nl_metric_type { NL_COUNTER, NL_GAUGE, NL_SPENT, NL_DURATIONS } type;
+	enum nl_metric_type { NL_COUNTER, NL_GAUGE, NL_DURATIONS } type;
 };
 
-/* One number of a metric; NL_SPENT: how many spans and their sum; NL_DURATIONS: a distribution. */
+/* One number of a metric, or a distribution. */
 struct nl_point {
 	const struct nl_series *s;      /* whose; NULL: nl-observe's own */
 	struct nl_labels labels;        /* beside kind and policy */
 	uint64_t n;
-	const struct nl_spent *spent;
 	/* buckets of the format: classic, or all of `sketch` without those of `less` and with those of `more` */
 	uint64_t us, classic[NL_BUCKETS_CLASSIC + 1];
 	const struct nl_sketch *sketch, *less, *more;

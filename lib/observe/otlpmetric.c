@@ -79,7 +79,7 @@ static void put_attributes(struct nl_out *o, const struct nl_point *p)
 
 static void close_metric(struct sheet *t)
 {
-	static const char *const kept[] = { [NL_COUNTER] = ",\"isMonotonic\":true", [NL_GAUGE] = NULL, [NL_SPENT] = "", [NL_DURATIONS] = "" };
+	static const char *const kept[] = { [NL_COUNTER] = ",\"isMonotonic\":true", [NL_GAUGE] = NULL, [NL_DURATIONS] = "" };
 	if (!t->open)
 		return;
 	nl_out_end(t->o, ']');
@@ -98,7 +98,7 @@ static void begin_metric(struct nl_meter *meter, const struct nl_metric *m)
 static void open_metric(struct sheet *t, const struct nl_metric *m)
 {
 	static const char *const words[] = {
-		[NL_COUNTER] = "sum", [NL_GAUGE] = "gauge", [NL_SPENT] = "histogram", [NL_DURATIONS] = "exponentialHistogram",
+		[NL_COUNTER] = "sum", [NL_GAUGE] = "gauge", [NL_DURATIONS] = "exponentialHistogram",
 	};
 	t->open = m;
 	nl_out_begin(t->o, NULL, '{');
@@ -161,15 +161,6 @@ static void put_durations(const struct sheet *t, const struct nl_point *p)
 		put_seconds(t->o, "max", (uint64_t)p->most_us);
 }
 
-/* A histogram of one bucket: how many, their sum and the most. */
-static void put_spent(struct nl_out *o, const struct nl_spent *s)
-{
-	put_long(o, "count", s->n);
-	put_seconds(o, "sum", s->us);
-	if (s->n)
-		put_seconds(o, "max", s->most_us);
-}
-
 static void put_point(struct nl_meter *meter, const struct nl_metric *m, const struct nl_point *p)
 {
 	struct sheet *t = (struct sheet *)meter;
@@ -182,8 +173,6 @@ static void put_point(struct nl_meter *meter, const struct nl_metric *m, const s
 	put_time(t->o, "timeUnixNano", t->now_us);
 	if (m->type == NL_DURATIONS)
 		put_durations(t, p);
-	else if (m->type == NL_SPENT)
-		put_spent(t->o, p->spent);
 	else if (!strcmp(m->unit, "s"))
 		put_seconds(t->o, "asDouble", p->n);
 	else

@@ -13,7 +13,7 @@
 #include <string.h>
 
 struct sheet { struct nl_meter base; struct nl_out *o; char name[64]; };
-static const char *const types[] = { [NL_COUNTER] = "counter", [NL_GAUGE] = "gauge", [NL_SPENT] = "summary", [NL_DURATIONS] = "histogram" };
+static const char *const types[] = { [NL_COUNTER] = "counter", [NL_GAUGE] = "gauge", [NL_DURATIONS] = "histogram" };
 
 static void put_text(struct nl_out *o, const char *text)
 {
@@ -24,15 +24,19 @@ static void put_text(struct nl_out *o, const char *text)
  * its writer wanted, and a control would reach a terminal. */
 static void put_value(struct nl_out *o, const char *text)
 {
-	for (const unsigned char *s = (const unsigned char *)text; *s; s++) {
-		bool c1 = s[0] == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0;
-		if (*s == '\\' || *s == '"')
+	const unsigned char *s = (const unsigned char *)text, *from = s;
+	for (; *s; s++) {
+		bool c1 = s[0] == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0, quoted = *s == '\\' || *s == '"';
+		if (!quoted && *s >= 0x20 && *s != 0x7f && !c1)
+			continue;
+		nl_out_bytes(o, (const char *)from, (size_t)(s - from));
+		if (quoted)
 			nl_out_bytes(o, (char[]){ '\\', (char)*s }, 2);
-		else if (*s < 0x20 || *s == 0x7f || c1)
-			nl_out_put(o, "\\\\x%02x", c1 ? *++s : *s);
 		else
-			nl_out_bytes(o, (const char *)s, 1);
+			nl_out_put(o, "\\\\x%02x", c1 ? *++s : *s);
+		from = s + 1;
 	}
+	nl_out_bytes(o, (const char *)from, (size_t)(s - from));
 }
 
 /* NAME="VALUE", the first behind a bracket. */
@@ -111,12 +115,6 @@ static void put_point(struct nl_meter *meter, const struct nl_metric *m, const s
 	case NL_COUNTER: case NL_GAUGE:
 		put_name(t, "", p, NULL);
 		(is_seconds(m) ? put_seconds : put_count)(t->o, p->n);
-		return;
-	case NL_SPENT:
-		put_name(t, "_sum", p, NULL);
-		put_seconds(t->o, p->spent->us);
-		put_name(t, "_count", p, NULL);
-		put_count(t->o, p->spent->n);
 		return;
 	case NL_DURATIONS:
 		put_durations(t, p);

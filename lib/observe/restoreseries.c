@@ -3,8 +3,8 @@
 #include "observe/reader.h"
 
 #include "circuit.h"
+#include "observe/durations.h"
 #include "observe/label.h"
-#include "observe/tries.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,9 +118,9 @@ static int read_label(struct nl_reader *r)
 	return r->bad ? 0 : nl_labels_put(&r->series->pub, label, n);
 }
 
-static int read_tries(struct nl_reader *r, bool classic)
+static int read_took(struct nl_reader *r, bool classic)
 {
-	struct nl_durations *d = nl_tries_open(&r->series->pub, (enum nl_try)nl_read_number(r, 0, NL_TRIES - 1));
+	struct nl_durations *d = nl_durations_open(&r->series->pub, (enum nl_took)nl_read_number(r, 0, NL_TOOKS - 1));
 	if (!d)
 		return -1;
 	if (classic) {
@@ -163,8 +163,8 @@ int nl_read_of_series(struct nl_reader *r, const char *word)
 		return read_classic(r);
 	if (strcmp(word, "label") == 0)
 		return read_label(r);
-	if (strcmp(word, "tries") == 0 || strcmp(word, "tries_classic") == 0)
-		return read_tries(r, word[5] != '\0');
+	if (strcmp(word, "took") == 0 || strcmp(word, "took_classic") == 0)
+		return read_took(r, word[4] != '\0');
 	if (strcmp(word, "err") == 0) {
 		unsigned class = (unsigned)nl_read_number(r, 0, NL_ERR_OTHER);
 		uint64_t n = nl_read_whole(r);

@@ -8,9 +8,9 @@
  */
 #include "observe/series.h"
 
+#include "observe/durations.h"
 #include "observe/hugepage.h"
 #include "observe/label.h"
-#include "observe/tries.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -83,7 +83,7 @@ void nl_series_free(struct series *s)
 	if (!s)
 		return;
 	nl_moves_free(&s->pub);
-	nl_tries_free(s->pub.tries);
+	nl_durations_free(&s->pub);
 	nl_sketch_free(&s->total);
 	nl_dense_free(s->pub.dense);
 	free(s->pub.errs);
@@ -312,7 +312,7 @@ int nl_series_take(struct series *s, const struct nl_fact *f, enum nl_when when)
 	switch (f->told) {
 	case NL_TOLD_SUCCESS:
 	case NL_TOLD_FAILURE:
-		if ((f->attempts > 1 || f->told == NL_TOLD_FAILURE) && nl_tries_take(p, f) < 0)
+		if ((f->attempts > 1 || f->told == NL_TOLD_FAILURE) && nl_durations_take(p, f) < 0)
 			return -1;
 		return take_request(s, f, when);
 	case NL_TOLD_OPENED:
@@ -332,10 +332,8 @@ int nl_series_take(struct series *s, const struct nl_fact *f, enum nl_when when)
 	case NL_TOLD_ATTEMPT:
 		p->retried++;
 		spend(&p->slept, f->delay_us);
-		return nl_tries_take(p, f);
-	case NL_TOLD_EXHAUSTED:
-		p->exhausted++;
-		return nl_tries_take(p, f) | nl_labels_take(p, f);
+		break;
+	case NL_TOLD_EXHAUSTED: p->exhausted++; break;
 	case NL_TOLD_TIMEOUT: p->timeouts++; break;
 	case NL_TOLD_BREAKER_REJECTED: p->rejected++; break;
 	case NL_TOLD_HEDGED: p->hedged++; break;
@@ -346,5 +344,5 @@ int nl_series_take(struct series *s, const struct nl_fact *f, enum nl_when when)
 	case NL_TOLD_DEGRADED: p->degraded++; break;
 	default: break;
 	}
-	return nl_labels_take(p, f);
+	return nl_durations_take(p, f) | nl_labels_take(p, f);
 }

@@ -2,7 +2,7 @@
 /* snapshot.c - writes a snapshot; snapshot.h shows one. */
 #include "observe/snapshot.h"
 
-#include "observe/tries.h"
+#include "observe/durations.h"
 #include "parse.h"
 
 #include <errno.h>
@@ -115,15 +115,13 @@ static void put_move(struct writer *w, const struct nl_move *m)
 	put(w, "\n", 1);
 }
 
-static void put_tries(struct writer *w, unsigned which, const struct nl_durations *d)
+static void put_took(struct writer *w, unsigned which, const struct nl_durations *d)
 {
-	if (nl_sketch_total(&d->sketch) == 0)
-		return;
-	putf(w, "tries %u %" PRIu64, which, d->us);
+	putf(w, "took %u %" PRIu64, which, d->us);
 	put_sketch(w, &d->sketch);
 	for (unsigned i = 0; i <= NL_BUCKETS_CLASSIC; i++)
 		if (d->classic[i])
-			putf(w, "tries_classic %u %u %" PRIu64 "\n", which, i, d->classic[i]);
+			putf(w, "took_classic %u %u %" PRIu64 "\n", which, i, d->classic[i]);
 }
 
 static void put_usage(struct writer *w, struct nl_stamp at, int64_t active, int64_t max, int64_t queued)
@@ -149,8 +147,9 @@ static void put_series(struct writer *w, const struct series *s)
 		putf(w, "err %u %" PRIu64 "\n", p->errs[i].class, p->errs[i].n);
 	for (unsigned i = 0; i < p->nlabels; i++)
 		putf(w, "label %u %" PRIu64 "\n", p->labels[i].label, p->labels[i].n);
-	for (unsigned i = 0; p->tries && i < NL_TRIES; i++)
-		put_tries(w, i, &p->tries->of[i]);
+	for (unsigned i = 0; i < NL_TOOKS; i++)
+		if (p->took[i])
+			put_took(w, i, p->took[i]);
 	for (unsigned i = 0; i <= NL_BUCKETS_CLASSIC; i++)
 		if (p->classic[i])
 			putf(w, "classic %u %" PRIu64 " %" PRIu64 "\n", i, p->classic[i], p->classic_failed[i]);

@@ -53,6 +53,19 @@ struct nl_spent { uint64_t n, us, most_us; };
 
 struct nl_last { int64_t time_us, dur_us; uint8_t end; };       /* of a request; end: 0 success, 1 failed, | 2 rejected, | 4 timeout */
 
+/*
+ * Durations that are not those of requests.  A call of a retry that succeeds at
+ * once is an attempt that took as long, so nothing is counted for it: attempts
+ * that succeeded are the requests without CALL and with OK.
+ */
+enum nl_took {
+	NL_TOOK_CALL,                   /* calls of a retry that are not one attempt which succeeded */
+	NL_TOOK_OK, NL_TOOK_FAILED,     /* attempts of others: the last, which succeeded; those that failed */
+	NL_TOOK_DELAY,                  /* waits before an attempt */
+	NL_TOOK_WAIT, NL_TOOK_HOLD,     /* for a slot; with it */
+	NL_TOOKS
+};
+
 struct nl_series {
 	/* what every request counts in: two cache lines */
 	struct nl_counts all;           /* of nl.request.*: rejected and timeouts by their err */
@@ -78,7 +91,7 @@ struct nl_series {
 	unsigned nerrs;
 	struct nl_label_count { uint16_t label; uint64_t n; } *labels;          /* by number, ascending: label.h */
 	unsigned nlabels;
-	struct nl_tries *tries;         /* durations of a retry's attempts, from the first that failed on: tries.h */
+	struct nl_durations *took[NL_TOOKS];    /* from the first on, else NULL: durations.h */
 	uint64_t classic[NL_BUCKETS_CLASSIC + 1];       /* durations above the bound before and up to this one; last: above all */
 	uint64_t classic_failed[NL_BUCKETS_CLASSIC + 1];
 	uint64_t events;
