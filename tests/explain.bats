@@ -413,6 +413,15 @@ free() {
 	jq -e '.calls == [1, 1] and .rejected == [0, 1] and .unclear == [1, 1]' out
 }
 
+@test "replay of a bulkhead leaves out, and counts, calls of which the events do not say when they came" {
+	export NL_EVENTS=$PWD/ev
+	nl-bulkhead -m1 b true
+	nl-bulkhead -m1 b true
+	sed 's/"came_us":[0-9]*/"came_us":9000000000000000000/' ev >none
+	nl-observe replay --json --set bulkhead/b.max=2 none | jq -e '.calls == [0, 0] and .left_out == [2, 2]'
+	run -1 nl-observe replay --json --set bulkhead/c.max=2 none
+}
+
 @test "replay of a bulkhead knows a call that was killed from its acquisition, until another had its slot" {
 	export NL_EVENTS=$PWD/ev@debug
 	held 1 -m1 b

@@ -195,7 +195,7 @@ static int play(const struct replay *r, struct target *t, struct nl_err *err)
 		return t->calls->calls ? 0 : none(t, "calls of it", err);
 	}
 	if (t->bulkhead) {
-		if (!t->stays.n && !t->stays.starved)
+		if (!t->stays.n && !t->stays.left_out && !t->stays.starved)
 			return none(t, "calls of it", err);
 		t->figures = nl_replay_bulkhead(&t->stays, t->set, t->n, t->figure, err);
 		return t->figures < 0 ? -1 : 0;

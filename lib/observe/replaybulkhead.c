@@ -32,8 +32,7 @@ struct play {
 	struct caller *caller;
 	uint32_t held, peak;
 	uint64_t admitted, shed, wrong, unknown;
-	int64_t vain_us;
-	int64_t waits[3];               /* sum, p50, p99 */
+	double vain_us, waits[3];       /* sum, p50, p99 */
 };
 
 static const struct nl_terms *terms_of(const struct play *p, uint32_t i)
@@ -67,7 +66,7 @@ static void shed(struct play *p, uint32_t i, int64_t us)
 {
 	const struct nl_stay *s = &p->s->stay[i];
 	p->shed++;
-	p->vain_us += us - s->came_us;
+	p->vain_us += (double)(us - s->came_us);
 	p->wrong += s->fate == NL_TURN_OURS && s->ok;
 }
 
@@ -156,12 +155,12 @@ static void run(struct play *p)
 }
 
 /* Of what was admitted; of[n] is used up. */
-static void sum_up(int64_t *of, size_t n, int64_t waits[3])
+static void sum_up(int64_t *of, size_t n, double waits[3])
 {
 	waits[0] = 0;
 	for (size_t i = 0; i < n; i++)
-		waits[0] += of[i];
-	waits[1] = nl_rank_of(of, n, .5), waits[2] = nl_rank_of(of, n, .99);
+		waits[0] += (double)of[i];
+	waits[1] = (double)nl_rank_of(of, n, .5), waits[2] = (double)nl_rank_of(of, n, .99);
 }
 
 static int play(struct play *p, int64_t *of)
@@ -191,15 +190,15 @@ static struct play recorded(const struct nl_stays *s, int64_t *of)
 		if (is->fate == NL_TURN_OURS)
 			of[p.admitted++] = is->got_us - is->came_us;
 		else
-			p.shed++, p.vain_us += is->left_us - is->came_us;
+			p.shed++, p.vain_us += (double)(is->left_us - is->came_us);
 	}
 	sum_up(of, p.admitted, p.waits);
 	return p;
 }
 
-static double seconds(int64_t us)
+static double seconds(double us)
 {
-	return (double)us / 1e6;
+	return us / 1e6;
 }
 
 /* Everything that a run has found, in order; how many. */
@@ -238,7 +237,7 @@ static int compare(struct nl_stays *s, const struct nl_terms *terms, struct nl_f
 		unclear += s->stay[i].unclear;
 	f[FOUND] = (struct nl_figure){ "unclear", -1, unclear, unclear };
 	f[FOUND + 1] = (struct nl_figure){ "left_out", -1, (double)s->left_out, (double)s->left_out };
-	f[FOUND + 2] = (struct nl_figure){ "unknown_hold", -1, 0, seconds(s->hold_p99_us) };
+	f[FOUND + 2] = (struct nl_figure){ "unknown_hold", -1, 0, seconds((double)s->hold_p99_us) };
 	free(of);
 	return r;
 }

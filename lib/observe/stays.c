@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LATEST INT64_C(1000000000000000)        /* us: 31 years after a boot there are no events */
+
 static void put(struct nl_stays *s, const struct nl_stay *stay)
 {
 	if (s->n == s->room) {
@@ -35,7 +37,7 @@ static void take_request(struct nl_stays *s, const struct nl_fact *f)
 	};
 	int64_t found = nl_fact_int(f, "found", -1);
 	int64_t end = is.got_us < 0 ? is.decided_us : is.got_us;
-	if (found < 0 || found > NL_SLOTS || is.came_us < 0 || is.decided_us < is.came_us || end < is.decided_us || is.left_us < end) {
+	if (found < 0 || found > NL_SLOTS || is.left_us > LATEST || is.came_us < 0 || is.decided_us < is.came_us || end < is.decided_us || is.left_us < end) {
 		s->left_out++;                  // It had no state, or its numbers cannot be.
 		return;
 	}
@@ -52,7 +54,7 @@ static void take_acquired(struct nl_stays *s, const struct nl_fact *f)
 {
 	char text[24];
 	int64_t waited = f->waited_us > 0 ? f->waited_us : 0;
-	if (f->mono_us < waited || f->active < 1 || f->active > NL_SLOTS || f->max < 1)
+	if (f->mono_us < waited || f->mono_us > LATEST || f->active < 1 || f->active > NL_SLOTS || f->max < 1)
 		return;
 	snprintf(text, sizeof text, "max=%lld", (long long)f->max);
 	put(s, &(struct nl_stay){

@@ -50,12 +50,12 @@ static int by_size(const void *x, const void *y)
 
 size_t nl_boots_sort(int64_t *off, size_t n)
 {
-	int64_t before = INT64_MIN / 2;
+	int64_t before = 0;
 	size_t boots = 0;
 	qsort(off, n, sizeof *off, by_size);
 	for (size_t i = 0; i < n; i++) {
 		int64_t is = off[i];
-		if (is - before > BOOT_US)
+		if (i == 0 || (uint64_t)is - (uint64_t)before > BOOT_US)
 			off[boots++] = is;
 		before = is;
 	}
