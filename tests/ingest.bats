@@ -233,6 +233,35 @@ counts() { grep -qx "ok $1" out; }
 	[ "$(nl-observe list --json snap b | jq -r .requests)" = 5 ]
 }
 
+@test "A snapshot knows of no single events: what is asked about them is refused" {
+	export NL_EVENTS=$PWD/ev
+	for _ in 1 2 3; do
+		status_of nl-breaker -f 2 -o 1h db false >/dev/null
+	done
+	at=$(tail -n1 ev | jq -r .time)
+	nl-observe --snapshot snap list ev >/dev/null
+	for query in 'explain db' 'explain 0123456789abcdef' blame verify 'verify db' 'replay --set breaker/db.failures=5' "diff $at" 'export --as ecs'; do
+		what=${query%% *}
+		[[ $what != diff ]] || what='diff TIME'
+		[[ $what != export ]] || what='export of events'
+		for sources in snap 'ev snap'; do
+			# shellcheck disable=SC2086
+			run -125 nl-observe $query $sources
+			[ "$output" = "nl-observe: snap: a snapshot knows of no single events, which $what is about" ]
+		done
+		[[ $what != export* ]] || continue
+		# shellcheck disable=SC2086
+		run -125 nl-observe --snapshot new $query ev
+		[ "$output" = "nl-observe: --snapshot: knows of no single events, which $what is about" ]
+		[ ! -e new ]
+	done
+	# Sums are enough for two logs, and an export that goes on has the new events alone.
+	nl-observe diff snap ev >out
+	nl-observe --snapshot more export --as ecs ev | wc -l | grep -qx "$(wc -l <ev)"
+	run -0 nl-observe --snapshot more export --as ecs ev
+	[ -z "$output" ]
+}
+
 @test "With --follow, files are read on when they grow" {
 	log ./ev 1
 	observe -F --stats --every 10ms ev

@@ -139,6 +139,8 @@ static int blame_begin(struct nl_ask *ask, struct nl_intake *in, struct nl_err *
 {
 	if (ask->by && strcmp(ask->by, "policy") && strcmp(ask->by, "stack"))
 		return nl_fail(err, "blame: --by '%.40s': policy or stack", ask->by);
+	if (nl_ask_events(ask, in, "blame", err) < 0)
+		return -1;
 	struct blame *b = calloc(1, sizeof *b);
 	if (!b || !(b->call = calloc(CALLS, sizeof *b->call))) {
 		free(b);

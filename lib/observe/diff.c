@@ -63,6 +63,8 @@ static int diff_begin(struct nl_ask *ask, struct nl_intake *in, struct nl_err *e
 		return nl_fail(err, "out of memory");
 	if (d->at_us < 0)
 		return read_other(d, in, ask->arg[0], err);
+	if (nl_ask_events(ask, in, "diff TIME", err) < 0)
+		return -1;
 	d->base.line = diff_line;
 	nl_intake_listen(in, &d->base);
 	return 0;

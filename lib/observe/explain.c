@@ -76,6 +76,8 @@ static void explain_line(struct nl_listener *l, enum nl_line is, const struct nl
 
 static int explain_begin(struct nl_ask *ask, struct nl_intake *in, struct nl_err *err)
 {
+	if (nl_ask_events(ask, in, "explain", err) < 0)
+		return -1;
 	struct explain *e = calloc(1, sizeof *e);
 	if (!e)
 		return nl_fail(err, "out of memory");

@@ -82,6 +82,7 @@ static int export_begin(struct nl_ask *ask, struct nl_intake *in, struct nl_err 
 	e->ticker = (struct nl_ticker){ .every = FLUSH_EACH, .wake = export_tick, .arg = e };
 	nl_out_init(&e->out, in->q ? 1 << 20 : ANSWER_MAX);
 	nl_intake_listen(in, &e->base);
+	in->by_events = "export of events";
 	if (in->follow)
 		nl_intake_tick(in, &e->ticker);
 	ask->data = e;

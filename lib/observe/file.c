@@ -49,6 +49,8 @@ static int merge(struct nl_intake *in, struct nl_source *s, struct nl_err *err)
 	unsigned n = 0;
 	if (in->from_us || in->to_us)
 		return nl_fail(err, "%.120s: a snapshot knows of no single events, so not with --from, --to or asof", s->name);
+	if (in->by_events)
+		return nl_fail(err, "%.100s: a snapshot knows of no single events, which %s is about", s->name, in->by_events);
 	struct nl_system *system = nl_system_load(s->name, &mark, &n, err);
 	nl_source_shut(in, s);
 	s->ended = true;

@@ -3,6 +3,7 @@
 #include "observe/query.h"
 
 #include "near.h"
+#include "observe/observe.h"
 #include "parse.h"
 #include "run.h"
 
@@ -41,6 +42,14 @@ const struct nl_series *nl_ask_series(struct nl_ask *ask, const char *name, stru
 	else
 		nl_fail(err, "%.80s: no such policy in these events", name);
 	return NULL;
+}
+
+int nl_ask_events(const struct nl_ask *ask, struct nl_intake *in, const char *query, struct nl_err *err)
+{
+	if (ask->opts && ask->opts->snapshot)
+		return nl_fail(err, "--snapshot: knows of no single events, which %s is about", query);
+	in->by_events = query;
+	return 0;
 }
 
 int64_t nl_window_read(const char *text, struct nl_err *err)

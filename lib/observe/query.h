@@ -49,6 +49,9 @@ const struct nl_query *nl_query_of(const char *name);
  * status of the answer is 1. */
 const struct nl_series *nl_ask_series(struct nl_ask *, const char *name, struct nl_err *);
 
+/* For begin: this query is about the events themselves, of which snapshots know nothing.  -1: one would be asked. */
+int nl_ask_events(const struct nl_ask *, struct nl_intake *, const char *query, struct nl_err *);
+
 /* "1m", "5m", "15m" or any span up to NL_WINDOW_SECONDS, in microseconds; -1 with err. */
 int64_t nl_window_read(const char *text, struct nl_err *);
 

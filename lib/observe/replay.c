@@ -72,6 +72,8 @@ static int replay_begin(struct nl_ask *ask, struct nl_intake *in, struct nl_err 
 {
 	struct nl_condition c[NL_CONDITIONS];
 	struct nl_err why = { "" };
+	if (nl_ask_events(ask, in, "replay", err) < 0)
+		return -1;
 	struct replay *r = calloc(1, sizeof *r);
 	if (!r)
 		return nl_fail(err, "out of memory");

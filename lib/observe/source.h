@@ -54,6 +54,7 @@ struct nl_intake {
 	bool follow;                    /* go on at the end: inotify; FIFOs are opened again */
 	bool tee;                       /* bytes that are no event to stderr, unchanged; events are taken out */
 	int64_t from_us, to_us;         /* events before and after are passed over, uncounted; to_us 0: none */
+	const char *by_events;          /* what is about the events themselves: a snapshot is no source for it; NULL */
 	struct nl_hook *hook;           /* or NULL */
 	bool over;                      /* set by who wants the loop to end */
 	int64_t live_late_us;           /* how late what arrives may be, while what was in files at the start may be any; 0: the system's bound is for all */

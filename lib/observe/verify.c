@@ -300,6 +300,8 @@ static int verify_answer(struct nl_ask *ask, struct nl_out *o, struct nl_err *er
 
 static int verify_begin(struct nl_ask *ask, struct nl_intake *in, struct nl_err *err)
 {
+	if (nl_ask_events(ask, in, "verify", err) < 0)
+		return -1;
 	struct nl_tapes *t = calloc(1, sizeof *t);
 	if (!t)
 		return nl_fail(err, "out of memory");
