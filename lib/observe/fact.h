@@ -90,7 +90,10 @@ double nl_fact_real(const struct nl_fact *, const char *key, double absent);
 size_t nl_fact_str(const struct nl_fact *, const char *key, char *buf, size_t size);
 
 /* RFC 3339 in UTC, "2026-11-24T13:00:00.000000Z", with any decimals or none, to
- * microseconds since 1970; -1: it is none, or before. */
+ * microseconds since 1970; -1: it is none, or not of 1970 to 2199.  So nanoseconds fit
+ * into 64 bits, also with the longest duration of an event added. */
+#define NL_YEAR_MOST 2199
+#define NL_TIME_MOST INT64_C(7258118400999999)   /* its last second, a leap second */
 int64_t nl_time_read(const char *s, size_t n);
 
 #endif

@@ -218,7 +218,7 @@ int64_t nl_time_read(const char *s, size_t n)
 	}
 	int year = two(s) * 100 + two(s + 2), month = two(s + 5), day = two(s + 8), hour = two(s + 11), min = two(s + 14), sec = two(s + 17);
 	bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-	if (year < 1970 || month < 1 || month > 12 || day < 1 || day > days[month - 1] + (month == 2 && leap) || hour > 23 || min > 59 || sec > 60)
+	if (year < 1970 || year > NL_YEAR_MOST || month < 1 || month > 12 || day < 1 || day > days[month - 1] + (month == 2 && leap) || hour > 23 || min > 59 || sec > 60)
 		return -1;
 	/* Civil days, as the inverse of nl_time_text. */
 	int y = year - (month <= 2), doy = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;

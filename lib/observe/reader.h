@@ -9,7 +9,7 @@
 
 #include "observe/systemin.h"
 
-#define NL_READ_TIME_MOST INT64_C(253402300799999999)   /* the year 9999 */
+#define NL_READ_TIME_MOST NL_TIME_MOST
 
 /* The rest of a line, and what is being read. */
 struct nl_reader { char *at; bool bad; struct nl_system *system; struct series *series; struct nl_mark *mark; unsigned marks; };

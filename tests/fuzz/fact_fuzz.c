@@ -28,7 +28,7 @@ static void attributes(const struct nl_fact *f)
 	char buf[16];
 	MUST(f->line.n < NL_FACT_MAX && f->line.n > 0 && f->line.s[0] == '{' && f->line.s[f->line.n - 1] == '}');
 	MUST(f->policy.n > 0 && f->policy.n <= 64 && f->kind.n > 0);
-	MUST(f->dur_us >= -1 && f->exit >= -1 && f->exit < 256 && f->time_us >= 0 && f->told < NL_TOLDS);
+	MUST(f->dur_us >= -1 && f->exit >= -1 && f->exit < 256 && f->time_us >= 0 && f->time_us <= NL_TIME_MOST && f->told < NL_TOLDS);
 	for (unsigned i = 0; i < sizeof key / sizeof *key; i++) {
 		struct nl_quote t = nl_fact_attr(f, key[i]);
 		MUST(t.n == 0 || (t.s > f->line.s && t.s + t.n < f->line.s + f->line.n));

@@ -192,6 +192,12 @@ int main(void)
 		snprintf(s, sizeof s, "%s{\"nl\":1,", line[0]);
 		CHECK(agree(s, strlen(s)));
 	}
+	TEST("a time of another year is none, to shapes too, whose second is known") {
+		memcpy(strcpy(s, line[0]) + 16, "2200-01-01T00:00:00", 19);
+		CHECK(agree(s, strlen(s)) && nl_fact_read(&fact, s, strlen(s), s) == NL_LINE_BAD_JSON);
+		memcpy(s + 16, "2199-12-31T23:59:60", 19);
+		CHECK(agree(s, strlen(s)) && fact.time_us / 1000000 == NL_TIME_MOST / 1000000);
+	}
 	TEST("broken lines are the same to shapes, with SSE2 and without, and to the reference")
 		for (unsigned long i = 0; i < n && bad < 5; i++) {
 			const char *from = line[below(below(4) ? good : nlines)];
