@@ -122,6 +122,7 @@ enum {
 	MUT_REPLAY_BARGES,              /* in the replay of a bulkhead who comes overtakes who waits */
 	MUT_LOSS_IS_FRAUD,              /* a line that was lost is said to be a defect of the tools */
 	MUT_REPLAY_UNRULED,             /* a breaker is replayed by the rules of nobody until a call changes something */
+	MUT_REPLACES_DEVICES,           /* --out takes a device away, and puts a file there */
 };
 
 #endif

@@ -190,6 +190,32 @@ totals() {
 	cmp prom collector/nl.prom
 }
 
+@test "--out replaces a regular file alone, also behind a symbolic link; what is no file is an error and stays" {
+	log ev
+	nl-observe export ev >prom
+	mkdir far dir
+	mkfifo fifo
+	start nl-observe unix:socket
+	wait_for 20 test -S socket
+	kill -KILL "$pid"
+	wait "$pid" || :
+	echo old >far/nl.prom
+	ln -s far/nl.prom link
+	ln -s fifo to_fifo
+	ln -s nowhere dangling
+	mknod dev0 c 1 3 2>/dev/null || :       # Only root can make one.
+	find . -printf '%p %y %i\n' | sort | grep -vE 'far|before' >before
+	for name in dir fifo socket to_fifo dangling $(find dev0 2>/dev/null); do
+		run -125 timeout 20 nl-observe export --out "$name" ev
+		[[ $output == "nl-observe: $name: "* ]]
+	done
+	run -125 nl-observe export --out fifo ev
+	[ "$output" = 'nl-observe: fifo: is a FIFO, and --out replaces only files' ]
+	run -0 nl-observe export --out link ev
+	cmp prom far/nl.prom
+	find . -printf '%p %y %i\n' | grep -vE 'far|before' | sort | diff before -
+}
+
 @test "With --every the file is replaced again and again" {
 	log ev
 	NL_EVENTS=off start nl-observe -F --every 50ms --out nl.prom export ev
