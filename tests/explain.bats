@@ -243,16 +243,26 @@ steps() {
 
 @test "replay goes by the semantics of the breaker also where the first calls changed nothing" {
 	export NL_EVENTS=$PWD/ev
-	steps '0 0 1 1' --semantics gobreaker -f2 -o 1ms
-	steps '0 1 0 1' --semantics gobreaker -f2 -o 1ms
-	nl-breaker --semantics resilience4j -f2 -p3 -o 1ms r4 true
-	for i in 1 1 0 0 0 1 1; do
-		nl-breaker --semantics resilience4j -f2 -p3 -o 1ms r4 sh -c "exit $i" || :
+	local early r4=(nl-breaker --semantics resilience4j -f2 -o 1ms -w 5s r4)
+	mkfifo a p
+	"${r4[@]}" true
+	start "${r4[@]}" sh -c 'echo >a.in; read -r _ <a; exit 1'
+	early=$pid
+	wait_for 10 test -e a.in
+	for _ in 1 2; do
+		"${r4[@]}" false || :
 	done
-	for name in db r4; do
-		nl-observe replay --json --set "$name.open-max=1h" ev >out
-		jq -e '.opens == [.recorded.opens, .recorded.opens] and .admitted == [8, 8]' out
-	done
+	start "${r4[@]}" sh -c 'echo >p.in; read -r _ <p'
+	wait_for 10 test -e p.in
+	# By these rules the end of the early call closes it, while the probe still runs.
+	echo >a
+	wait "$early" || :
+	"${r4[@]}" true
+	echo >p
+	wait "$pid"
+	nl-observe verify ev
+	nl-observe replay --json --set r4.open-max=1h ev >out
+	jq -e '.opens == [1, 1] and .admitted == [6, 6] and .rejected == [0, 0]' out
 }
 
 @test "replay under lower limits says which calls would have been rejected, and how many of them succeeded" {

@@ -151,8 +151,8 @@ static int be_ruled(struct play *p, uint32_t cfg, struct nl_err *err)
  * do not say theirs. */
 static uint32_t first_rules(const struct play *p, const struct moment *m, const struct moment *end)
 {
-	for (const struct moment *at = m; at < end && at->boot == m->boot && !MUTANT(REPLAY_UNRULED); at++)
-		if (p->tape->beat[at->call].cfg)
+	for (const struct moment *at = m; at < end && at->boot == m->boot; at++)
+		if (p->tape->beat[at->call].cfg || MUTANT(REPLAY_UNRULED))
 			return p->tape->beat[at->call].cfg;
 	return 0;
 }
