@@ -96,21 +96,22 @@ static void add_end(struct nl_runs *r, struct run *run, int64_t events, int64_t 
 		b->dropped = dropped < UINT32_MAX ? (uint32_t)dropped : UINT32_MAX;
 }
 
-static void add_name(struct nl_runs *r, struct run *run, uint32_t seq, struct nl_quote name, uint16_t *known)
+static void add_name(struct nl_runs *r, struct run *run, uint32_t seq, struct nl_quote name, struct nl_run_name *known)
 {
 	seq = seq < 255 ? seq : 255;
 	if (name.n == 0 || (run->what && seq > run->what_seq))
 		return;
-	uint16_t what = nl_run_name(r, name, known ? *known : 0);
-	if (known)
-		*known = what;
+	bool is_known = known && known->table == r->table;
+	uint16_t what = is_known ? known->number : nl_run_name(r, name);
+	if (known && !is_known)
+		*known = (struct nl_run_name){ r->table, what };
 	if (run->what && seq == run->what_seq && (!what || strcmp(r->name[what - 1].s, r->name[run->what - 1].s) >= 0))
 		return;
 	run->what = what;
 	run->what_seq = (uint8_t)seq;
 }
 
-bool nl_runs_take(struct nl_runs *r, const struct nl_fact *f, uint16_t *name)
+bool nl_runs_take(struct nl_runs *r, const struct nl_fact *f, struct nl_run_name *name)
 {
 	int64_t time_us = f->time_us < 0 ? 0 : f->time_us;
 	struct run *run = nl_run_of(r, f->run, time_us);

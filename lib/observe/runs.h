@@ -23,9 +23,11 @@ void nl_runs_free(struct nl_runs *);
 
 /* This run is asked for soon: its place in the table is on its way to the cache. */
 void nl_runs_ahead(const struct nl_runs *, uint64_t run);
-/* Notes the line.  False: it was read before, and counts nothing.  name: where who takes
- * many of one policy keeps the number of its name, 0 at first; or NULL. */
-bool nl_runs_take(struct nl_runs *, const struct nl_fact *, uint16_t *name);
+/* The number of a policy's name, in a table of runs; {0}: not known yet. */
+struct nl_run_name { uint32_t table; uint16_t number; };
+/* Notes the line.  False: it was read before, and counts nothing.  name: kept by who
+ * takes many of one policy, so that its name is looked up once; or NULL. */
+bool nl_runs_take(struct nl_runs *, const struct nl_fact *, struct nl_run_name *name);
 /* Adds what b has read.  0, -1: no memory, and nothing was added. */
 int nl_runs_merge(struct nl_runs *, const struct nl_runs *b);
 

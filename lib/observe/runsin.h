@@ -49,6 +49,7 @@ struct nl_runs {
 	uint64_t key;                   /* of the hash: names of runs are from strangers */
 	uint64_t next;                  /* number of the next run */
 	uint32_t n;
+	uint32_t table;                 /* of all that this process has made */
 	struct beside *beside;
 	uint32_t nbeside, beside_room, unused, ranges;  /* unused: first of those given back, linked by n */
 	struct name *name;
@@ -58,7 +59,7 @@ struct nl_runs {
 
 /* runtable.c */
 struct run *nl_run_of(struct nl_runs *, uint64_t id, int64_t time_us);  /* made when it is new */
-uint16_t nl_run_name(struct nl_runs *, struct nl_quote, uint16_t likely);        /* its number, from 1; 0: none, or there are too many */
+uint16_t nl_run_name(struct nl_runs *, struct nl_quote);                 /* its number, from 1; 0: none, or there are too many */
 struct beside *nl_run_own_beside(struct nl_runs *, struct run *);       /* NULL: no memory */
 
 /* runtell.c */

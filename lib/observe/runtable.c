@@ -24,10 +24,11 @@ static struct line *new_index(uint32_t room)
 
 struct nl_runs *nl_runs_new(void)
 {
+	static uint32_t tables;
 	struct nl_runs *r = calloc(1, sizeof *r);
 	if (!r)
 		return NULL;
-	r->key = nl_hash_key();
+	r->key = nl_hash_key(), r->table = ++tables;
 	r->room = ROOM;
 	r->ring = nl_huge_new(r->room * sizeof *r->ring);
 	r->line = new_index(r->room);
@@ -205,16 +206,9 @@ static int grow_names(struct nl_runs *r)
 	return 0;
 }
 
-static bool is_name(const struct name *name, struct nl_quote t)
+/* The name's number, from 1; 0: none, or there are too many. */
+uint16_t nl_run_name(struct nl_runs *r, struct nl_quote t)
 {
-	return name->n == t.n && nl_same_text(name->s, t.s, t.n);
-}
-
-/* The name's number, from 1; 0: none, or there are too many.  It may be `likely`. */
-uint16_t nl_run_name(struct nl_runs *r, struct nl_quote t, uint16_t likely)
-{
-	if (likely && likely <= r->names && t.n <= NL_RUN_NAME_ROOM && is_name(&r->name[likely - 1], t))
-		return likely;
 	unsigned n = t.n < NL_RUN_NAME_ROOM ? t.n : NL_RUN_NAME_ROOM;
 	while (n < t.n && n > 0 && (t.s[n] & 0xc0) == 0x80)
 		n--;
@@ -224,7 +218,7 @@ uint16_t nl_run_name(struct nl_runs *r, struct nl_quote t, uint16_t likely)
 	uint32_t at = hash & (r->name_slots - 1);
 	for (; r->name_index[at]; at = (at + 1) & (r->name_slots - 1)) {
 		const struct name *have = &r->name[r->name_index[at] - 1];
-		if (have->hash == hash && is_name(have, (struct nl_quote){ t.s, n }))
+		if (have->hash == hash && have->n == n && nl_same_text(have->s, t.s, n))
 			return (uint16_t)r->name_index[at];
 	}
 	struct name *new = &r->name[r->names];

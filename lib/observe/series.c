@@ -211,10 +211,10 @@ int nl_series_put_last(struct series *s, struct nl_last e)
 
 unsigned nl_classic_of(int64_t us)
 {
-	unsigned i = 0;
-	while (i < NL_BUCKETS_CLASSIC && us > nl_classic_us[i])
-		i++;
-	return i;
+	unsigned above = 0;
+	for (unsigned i = 0; i < NL_BUCKETS_CLASSIC; i++)       // Without a branch that nobody can predict.
+		above += us > nl_classic_us[i];
+	return above;
 }
 
 /* Terminated, cut at a character. */
@@ -297,7 +297,7 @@ void nl_series_ahead(const struct series *s, const struct nl_fact *f)
 	if (bucket >= s->total.first)
 		__builtin_prefetch(&s->total.count[bucket - s->total.first], 1);
 	if (s->pub.dense)
-		__builtin_prefetch(&s->pub.dense->second[f->time_us / 1000000 % NL_WINDOW_SECONDS], 1);
+		nl_dense_ahead(s->pub.dense, f->time_us / 1000000);
 	__builtin_prefetch(s->pub.last + s->pub.nlast, 1);
 	__builtin_prefetch(&s->pub.first_us, 1);
 	__builtin_prefetch(&s->pub.dur, 1);

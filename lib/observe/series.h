@@ -35,7 +35,7 @@ struct series {
 	struct nl_stamp failed, told, queued;   /* the last failure; the last word of a bulkhead, and of its queue */
 	struct nl_last *room;           /* pub.last is in it */
 	unsigned rooms;
-	uint16_t run_name;              /* its policy among the names of runs, when it is known there; 0 */
+	struct nl_run_name run_name;    /* of its policy */
 	uint32_t npolicy, nkind;        /* lengths */
 	char names[];                   /* kind and policy, terminated each; pub has pointers here */
 };
@@ -56,6 +56,12 @@ struct nl_dense {
 };
 struct nl_dense *nl_dense_new(void);
 void nl_dense_free(struct nl_dense *);
+static inline void nl_dense_ahead(const struct nl_dense *d, int64_t second)    /* of an event that is added soon */
+{
+	__builtin_prefetch(&d->top, 1);
+	__builtin_prefetch(&d->second[second % NL_WINDOW_SECONDS], 1);
+	__builtin_prefetch(&d->slice[second / NL_SLICE_SECONDS % NL_SLICES], 1);
+}
 int nl_dense_add(struct nl_dense *, struct nl_last);
 int nl_dense_merge(struct nl_dense *, const struct nl_dense *);
 bool nl_dense_has(const struct nl_dense *, const struct nl_slice *);    /* in use, and not too old */

@@ -25,6 +25,7 @@
 #define LOOK_OFTEN (200 * NL_MS)        /* without inotify */
 #define LAST_WORDS NL_SEC
 #define AT_LAST 64                      /* reads of what has come when we are told to stop */
+#define PIECES 8                        /* of a file, until others are asked again */
 
 static int prepare(struct nl_intake *in, struct nl_err *err)
 {
@@ -322,7 +323,7 @@ static bool tick(struct nl_intake *in, nl_time now, nl_time *until)
 	return on;
 }
 
-/* What has come, and a piece of the file whose turn it is. */
+/* What has come, and a few pieces of the file whose turn it is. */
 static void step(struct nl_intake *in, struct asked *a, struct nl_source *file, nl_time until)
 {
 	siginfo_t si;
@@ -331,7 +332,7 @@ static void step(struct nl_intake *in, struct asked *a, struct nl_source *file, 
 		nl_alone(in->run, sig);
 	else if (sig == NL_WAKE_IO)
 		serve(in, a);
-	if (file && !file->packed && !in->run->stop_sig)
+	for (unsigned i = 0; i < PIECES && file && nl_file_is_current(file) && !file->packed && !in->run->stop_sig && !in->error; i++)
 		nl_file_read(in, file);
 }
 
