@@ -186,10 +186,15 @@ static enum nl_took judge(struct nl_delivery *d, struct nl_sink *s, int r)
 static enum nl_took put_place(struct nl_delivery *d, struct nl_sink *s, const struct nl_parcel *p, enum how how)
 {
 	struct nl_outlet *o = s->outlet;
-	if (s->type == NL_SINK_OFF || p->fact->sev < s->level)
+	if (s->type == NL_SINK_OFF)
 		return NL_TOOK;
 	if (o->number == p->number && o->took != NL_FULL && !MUTANT(GIVES_TWICE))
 		return o->took;
+	if (p->fact->sev < s->level) {
+		o->below += o->number != p->number;
+		o->number = p->number;
+		return o->took = NL_TOOK;
+	}
 	o->number = p->number;
 	int r = put_once(d, s, p);
 	if (r == -EAGAIN && how == ASK && !o->stuck && d->wait > 0)

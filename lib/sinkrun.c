@@ -124,6 +124,8 @@ static void tell(const struct nl_delivery *d, const struct nl_sink *s, bool all)
 		return;
 	if (o->lost)
 		n += snprintf(text + n, sizeof text - (size_t)n, ", %llu not: %.80s", (unsigned long long)o->lost, nl_place_reason(s, o->error));
+	if (o->below)
+		n += snprintf(text + n, sizeof text - (size_t)n, ", %llu dropped below @%s", (unsigned long long)o->below, s->level == NL_WARN ? "warn" : "info");
 	if (o->unheard)
 		n += snprintf(text + n, sizeof text - (size_t)n, ", %llu without a subscriber", (unsigned long long)o->unheard);
 	if (evicted)

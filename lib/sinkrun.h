@@ -39,7 +39,7 @@ struct nl_outlet {
 	bool torn;                      /* a line broke off: the next begins with a newline */
 	bool stuck;                     /* it was waited for in vain: it is asked without waiting until it takes one */
 	int error;                      /* errno of the last loss; 0: none */
-	uint64_t taken, lost, unheard;
+	uint64_t taken, lost, unheard, below;   /* below: its level, so not given to it */
 	struct nl_ring *ring;
 	struct nl_cast *cast;
 };

@@ -8,6 +8,7 @@
 #include "sink.h"
 
 #include "event.h"
+#include "mut.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -111,13 +112,13 @@ static bool read_name(struct nl_sink *s)
 	return strchr(s->text, '/') || s->type == NL_SINK_DIR;
 }
 
-/* Takes @LEVEL off; 0: there is no such level. */
-static int take_level(char *text)
+/* Takes @LEVEL off; without one it is what is usual.  0: there is no such level. */
+static int take_level(char *text, int usual)
 {
 	static const struct { const char *name; int level; } levels[] = { { "debug", NL_DEBUG }, { "info", NL_INFO }, { "warn", NL_WARN } };
 	char *at = strrchr(text, '@');
 	if (!at || strchr(at, '/'))
-		return NL_INFO;
+		return usual;
 	for (unsigned i = 0; i < 3; i++) {
 		if (!strcmp(at + 1, levels[i].name)) {
 			*at = '\0';
@@ -135,7 +136,7 @@ static const char *known(enum nl_sink_use use)
 
 static int read_place(struct reader *r, struct nl_sink *s)
 {
-	s->level = take_level(s->text);
+	s->level = take_level(s->text, r->use == NL_DELIVER && !MUTANT(DELIVERS_SOME) ? NL_DEBUG : NL_INFO);
 	if (!s->level)
 		return nl_fail(r->err, "'%.60s': unknown level (debug, info, warn)", strrchr(s->text, '@'));
 	const struct word *w = word_of(s->text);

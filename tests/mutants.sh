@@ -35,6 +35,7 @@ table() {
 	READER_FOR_EVER     bats events.bats 'went away and came again'
 	LOST_UNTOLD         bats sink.bats 'is told how many'
 	REPLACES_DEVICES    bats export.bats 'replaces a regular file alone'
+	DELIVERS_SOME       bats sink.bats 'each event that comes'
 	GIVES_TWICE         bats sink.bats 'no place gets a line twice'
 	UNTIL               @/circuit_test
 	SLOW_AT             bats simulate.bats 'slow when it lasts longer'

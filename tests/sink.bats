@@ -286,12 +286,26 @@ lines() { wc -l <"$1"; }
 	cmp spill <(sed 3,4d ev)
 }
 
+@test "A place gets each event that comes, those of debug too, so nothing is lost in a copy" {
+	NL_EVENTS=$PWD/ev@debug run -7 nl-timeout 10 sh -c 'exit 7'
+	NL_EVENTS=$PWD/ev@debug nl-bulkhead -m 1 pool true
+	grep -q '"sev":5' ev
+	nl-sink './copy + (./none/such | ./rest)' <ev 2>/dev/null || :
+	cmp copy ev
+	[ "$(nl-observe --stats copy | grep ^lost)" = 'lost 0' ]
+	[ "$(nl-sink log <ev 2>&1 | wc -l)" = "$(lines ev)" ]
+	nl-sink memory <ev 2>/dev/null | cmp - ev
+}
+
 @test "After a place, @debug, @info or @warn is the least severity that it gets" {
 	NL_EVENTS=$PWD/ev@debug run -7 nl-timeout 10 sh -c 'exit 7'
-	nl-sink './d@debug + ./i + ./w@warn' <ev
+	nl-sink './d@debug + ./i@info + ./w@warn' <ev
 	cmp d ev
 	cmp i <(grep -v '"sev":5' ev)
 	cmp w <(grep '"sev":17' ev)
+	run -0 nl-sink --stats './d2@debug + ./w2@warn' <ev
+	[ "${lines[1]}" = "nl-sink: ./d2: $(lines ev) taken" ]
+	[ "${lines[2]}" = "nl-sink: ./w2: 1 taken, $(($(lines ev) - 1)) dropped below @warn" ]
 }
 
 @test "What is no event goes to standard error as it came, and the text around one" {
@@ -367,7 +381,7 @@ lines() { wc -l <"$1"; }
 @test "--stats tells what each place took" {
 	some 4 ev
 	run -0 nl-sink --stats './a + ./b@warn | null' <ev
-	[ "$output" = $'nl-sink: 4 events, 0 lost\nnl-sink: ./a: 4 taken\nnl-sink: ./b: 3 taken' ]
+	[ "$output" = $'nl-sink: 4 events, 0 lost\nnl-sink: ./a: 4 taken\nnl-sink: ./b: 3 taken, 1 dropped below @warn' ]
 }
 
 @test "A failure of nl-sink is one for what wraps it, and never one of the command that sends events" {
