@@ -53,8 +53,40 @@ truth() { jq -sc "$@"; }
 	grep -q 'without an end: killed, or still going on$' out
 	sed 3d ev | nl-observe | grep -q "^lost: 1 of [0-9]* events that were sent$"
 	nl-observe --json ev | jq -e '.findings == []'
-	sed 3d ev | nl-observe --json | jq -e '.findings == [{finding: "gap", lost: 1, sent: ('"$(wc -l <ev)"')}]'
+	sed 3d ev | nl-observe --json | jq -e '.findings == [{finding: "gap", lost: 1, sent: ('"$(wc -l <ev)"'), worst: [{run: ('"$(sed -n 3p ev | jq .run)"'), policy: "db", until: .findings[0].worst[0].until, lost: 1}]}]'
 	nl-observe --json ev | jq -e '.requests == 7 and .failures == 5 and .lost == 0 and .policies[0].policy == "api"'
+}
+
+@test "Runs that lost events are named, those that lost most first, and those without an end, the last first; of many, three" {
+	NL_EVENTS=$PWD/ev@debug
+	export NL_EVENTS
+	for n in 1 2 3 4 5; do
+		status_of nl-retry -n$n -b const:0 -j none --name "db$n" false >/dev/null
+	done
+	jq -r 'select(.seq == 0) | .run' ev >run
+	mapfile -t run <run
+	# Of each all attempts are lost but its first: that of one try has lost none.
+	jq -c 'select(.event != "nl.retry.attempt" or .attempt == 1)' ev >lossy
+	nl-observe lossy >out
+	lost=$(($(wc -l <ev) - $(wc -l <lossy)))
+	[ "$(sed -n 2p out)" = "lost: $lost of $(wc -l <ev) events that were sent" ]
+	n=2
+	for k in 5 4 3; do
+		n=$((n + 1))
+		[[ $(sed -n ${n}p out) == "  $((k - 2)) of run ${run[k - 1]} (db$k, until 20"*')' ]]
+	done
+	[ -z "$(sed -n 6p out)" ]
+	jq -c 'select(.event != "nl.run.ended")' ev >killed
+	nl-observe killed >out
+	[ "$(sed -n 2p out)" = '5 runs without an end: killed, or still going on' ]
+	for k in 5 4 3; do
+		sed -n $((8 - k))p out | grep -q "^  run ${run[k - 1]} (db$k, last heard of 20"
+	done
+	[ "$(sed -n 6p out)" = '  and 2 more' ]
+	nl-observe --json killed | jq -e --arg r "${run[4]}" '.findings[0] | .runs == 5 and (.worst | length == 3 and .[0].run == $r and .[0].policy == "db5")'
+	nl-observe --snapshot s list killed >/dev/null
+	nl-observe s | diff - out
+	nl-observe --md killed | grep -q "^  run ${run[4]} "
 }
 
 @test "Policies are listed worst first: open breakers, then by failures, then by calls" {

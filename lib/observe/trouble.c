@@ -7,6 +7,8 @@
 
 #include <stdio.h>
 
+enum { NAMED = 3 };                     /* runs of a finding */
+
 static const char *plural(uint64_t n)
 {
 	return n == 1 ? "" : "s";
@@ -43,16 +45,96 @@ static void put_lines(struct nl_ask *ask, struct nl_out *o)
 		nl_out_put(o, "\n");
 }
 
-static void put_gap(struct nl_ask *ask, struct nl_out *o, const struct nl_runs_sum *sum)
+/* The worst runs that lost something, and of those without an end the last. */
+struct bad { uint64_t run; const char *what; int64_t last_us, lost; };
+struct worst { struct bad lost[NAMED], unended[NAMED]; unsigned nlost, nunended; };
+
+static bool is_worse(const struct bad *a, const struct bad *b)
 {
-	if (!ask->json) {
-		nl_out_put(o, "lost: %llu of %llu events that were sent\n", (unsigned long long)sum->lost, (unsigned long long)sum->sent);
-		return;
+	if (a->lost != b->lost)
+		return a->lost > b->lost;
+	return a->last_us != b->last_us ? a->last_us > b->last_us : a->run < b->run;
+}
+
+static void note(struct bad *list, unsigned *n, struct bad is)
+{
+	unsigned at = *n < NAMED ? *n : NAMED;
+	for (; at > 0 && is_worse(&is, &list[at - 1]); at--)
+		if (at < NAMED)
+			list[at] = list[at - 1];
+	if (at < NAMED)
+		list[at] = is;
+	++*n;
+}
+
+static void note_run(uint64_t run, const char *what, int64_t first_us, int64_t last_us, int64_t lost, void *arg)
+{
+	struct worst *w = arg;
+	struct bad is = { run, what, last_us, lost };
+	(void)first_us;
+	if (lost < 0)
+		note(w->unended, &w->nunended, is);
+	else
+		note(w->lost, &w->nlost, is);
+}
+
+/* n: how many there are in all. */
+static void put_named(struct nl_ask *ask, struct nl_out *o, const struct bad *list, uint64_t n, uint64_t all)
+{
+	char time[28], name[256];
+	if (ask->json)
+		nl_out_begin(o, "worst", '[');
+	for (uint64_t i = 0; i < n && i < NAMED; i++) {
+		const struct bad *is = &list[i];
+		char run[17];
+		snprintf(run, sizeof run, "%016llx", (unsigned long long)is->run);
+		nl_time_text(is->last_us * NL_US, time);
+		nl_safe_text(is->what, 40, name);
+		if (!ask->json && is->lost >= 0)
+			nl_out_put(o, "  %lld of run %s (%s, until %.19s)\n", (long long)is->lost, run, name, time);
+		else if (!ask->json)
+			nl_out_put(o, "  run %s (%s, last heard of %.19s)\n", run, name, time);
+		if (!ask->json)
+			continue;
+		nl_out_begin(o, NULL, '{');
+		nl_out_str(o, "run", run);
+		nl_out_str(o, "policy", is->what);
+		nl_out_time(o, "until", is->last_us * NL_US);
+		if (is->lost >= 0)
+			nl_out_uint(o, "lost", (uint64_t)is->lost);
+		nl_out_end(o, '}');
 	}
-	begin(o, "gap");
-	nl_out_uint(o, "lost", sum->lost);
-	nl_out_uint(o, "sent", sum->sent);
-	nl_out_end(o, '}');
+	if (ask->json)
+		nl_out_end(o, ']');
+	else if (all > NAMED && n)
+		nl_out_put(o, "  and %llu more\n", (unsigned long long)(all - NAMED));
+}
+
+static void put_gap(struct nl_ask *ask, struct nl_out *o, const struct nl_runs_sum *sum, const struct worst *w)
+{
+	if (ask->json) {
+		begin(o, "gap");
+		nl_out_uint(o, "lost", sum->lost);
+		nl_out_uint(o, "sent", sum->sent);
+	} else {
+		nl_out_put(o, "lost: %llu of %llu events that were sent\n", (unsigned long long)sum->lost, (unsigned long long)sum->sent);
+	}
+	put_named(ask, o, w->lost, w->nlost, w->nlost);
+	if (ask->json)
+		nl_out_end(o, '}');
+}
+
+static void put_unended(struct nl_ask *ask, struct nl_out *o, uint64_t n, const struct worst *w)
+{
+	if (ask->json) {
+		begin(o, "unended");
+		nl_out_uint(o, "runs", n);
+	} else {
+		nl_out_put(o, "%llu run%s without an end: killed, or still going on\n", (unsigned long long)n, plural(n));
+	}
+	put_named(ask, o, w->unended, w->nunended, n);
+	if (ask->json)
+		nl_out_end(o, '}');
 }
 
 /* finding, and one number of it. */
@@ -88,12 +170,14 @@ void nl_put_trouble(struct nl_ask *ask, struct nl_out *o)
 	struct nl_runs_sum sum = nl_runs_sum(nl_system_runs(ask->system));
 	uint64_t over = nl_system_overflowed(ask->system);
 	char text[120];
+	struct worst worst = { 0 };
 	put_lines(ask, o);
+	if (sum.lost || sum.open)               // Without the memory to know them, none is named.
+		(void)nl_runs_each_trouble(nl_system_runs(ask->system), note_run, &worst);
 	if (sum.lost)
-		put_gap(ask, o, &sum);
-	snprintf(text, sizeof text, "%llu run%s without an end: killed, or still going on", (unsigned long long)sum.open, plural(sum.open));
+		put_gap(ask, o, &sum, &worst);
 	if (sum.open)
-		put_count(ask, o, "unended", "runs", sum.open, text);
+		put_unended(ask, o, sum.open, &worst);
 	snprintf(text, sizeof text, "too many policies: %llu events are counted in _overflow (--max-series)", (unsigned long long)over);
 	if (over)
 		put_count(ask, o, "overflow", "events", over, text);
