@@ -142,7 +142,9 @@ void nl_out_uint(struct nl_out *o, const char *key, uint64_t v)
 
 void nl_out_secs(struct nl_out *o, const char *key, nl_time t)
 {
-	put_number(o, key, "%lld.%06lld", (long long)(t / NL_SEC), (long long)(t % NL_SEC / NL_US));
+	int64_t us = t / NL_US;
+	uint64_t size = us < 0 ? -(uint64_t)us : (uint64_t)us;
+	put_number(o, key, "%s%llu.%06llu", us < 0 ? "-" : "", (unsigned long long)(size / 1000000), (unsigned long long)(size % 1000000));
 }
 
 void nl_out_bool(struct nl_out *o, const char *key, bool v)

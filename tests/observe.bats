@@ -325,6 +325,55 @@ truth() { jq -sc "$@"; }
 	[ "$output" = "nl-observe: blame: --by 'colour': policy or stack" ]
 }
 
+@test "blame is the same whatever the order of lines, and however they are split over files" {
+	export NL_EVENTS=$PWD/ev@debug
+	nl-retry -n3 -b const:30ms -j none --name db flaky -q n 1 0
+	status_of nl-retry -n2 -b const:10ms -j none --name dc sh -c 'exit 3' >/dev/null
+	status_of nl-timeout --name slow 20ms sleep 9 >/dev/null
+	nl-observe blame --json ev >want
+	jq -es 'length == 3 and (map(.overhead_s) | add) > 0' want
+	tac ev | nl-observe blame --json | diff want -
+	jq -c . ev | sort -t, -k3 >sorted
+	nl-observe blame --json sorted | diff want -
+	split -n r/3 ev part.
+	nl-observe blame --json part.ac part.aa part.ab | diff want -
+}
+
+@test "Of what goes on at once, each moment counts once: no part is below 0, and they are the whole" {
+	export NL_EVENTS=$PWD/ev
+	status_of nl-race --name r [ nl-retry -n5 -b const:30ms -j none sh -c 'sleep 0.01; exit 1' ] [ nl-retry -n5 -b const:30ms -j none sh -c 'exit 1' ] \
+		[ nl-retry -n5 -b const:30ms -j none sh -c 'exit 1' ] >/dev/null
+	nl-observe blame --json ev >out
+	holds race/r '([.answer_s, .failed_s, .backoff_s, .queue_s, .grace_s, .overhead_s] | min >= 0) and .backoff_s > 0.01 and .failed_s > 0'
+	truth 'map(select(.depth == 0 and (.event | startswith("nl.request."))) | .dur_s) | add' ev >sum
+	jq -es --slurpfile sum sum '(map(.total_s - .overhead_s) | add) - $sum[0] | fabs < 0.00001' out
+	nl-observe blame ev >out
+	run ! grep -qE -- '-[0-9]' out
+}
+
+@test "blame counts policies beyond the limit in _overflow" {
+	eventgen -n 500 -p 12 >ev
+	nl-observe blame --json --max-series 5 ev >got
+	[ "$(jq -s length got)" -le 6 ]
+	jq -es 'any(.policy == "_overflow")' got
+	nl-observe blame --json ev >all
+	diff <(jq -s 'map(.calls) | add' all) <(jq -s 'map(.calls) | add' got)
+	jq -c 'select(.policy != "_overflow")' got >some
+	[ "$(grep -cxFf some <(jq -c . all))" = "$(wc -l <some)" ]
+}
+
+@test "blame with --every gives each policy its own numbers each time" {
+	export NL_EVENTS=$PWD/ev
+	nl-retry -n3 -b const:30ms -j none --name db flaky -q n 1 0
+	nl-timeout --name t 9s true
+	nl-observe blame --json ev | jq -c '[.policy, .calls, .backoff_s]' >want
+	NL_EVENTS=off start nl-observe -F --every 50ms --window 15m blame --json ev >got
+	wait_for 20 eval '[ "$(wc -l <got)" -ge 8 ]'
+	kill "$pid"
+	wait "$pid" || :
+	jq -c '[.policy, .calls, .backoff_s]' got | sort | uniq -c | awk '{ print $2 }' | diff <(sort want) -
+}
+
 @test "A policy that is not there is status 1, and the nearest one is named" {
 	make_log
 	for query in 'rate dc' 'pct dc 50' 'state dc' 'circuit dc'; do

@@ -4,6 +4,7 @@
  * fault, tokens, members, strings, numbers; and the corpus of tests/fuzz/json.
  */
 #include "json.h"
+#include "jsonout.h"
 #include "unit.h"
 
 #include <dirent.h>
@@ -261,8 +262,25 @@ static void corpus(void)
 	}
 }
 
+static void seconds(void)
+{
+	static const struct { nl_time t; const char *json; } rows[] = {
+		{ 0, "0.000000" }, { 1500 * NL_US, "0.001500" }, { -1 * NL_US, "-0.000001" }, { -586996 * NL_US, "-0.586996" },
+		{ -NL_SEC - NL_US, "-1.000001" }, { -1, "0.000000" },
+	};
+	TEST("seconds are a JSON number, also below 0")
+		for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+			struct nl_out o;
+			nl_out_init(&o, 100);
+			nl_out_secs(&o, NULL, rows[i].t);
+			CHECK_ROW(o.buf && !strcmp(o.buf, rows[i].json), rows[i].json);
+			nl_out_free(&o);
+		}
+}
+
 int main(void)
 {
+	seconds();
 	verdicts();
 	tokens();
 	members();
