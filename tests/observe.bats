@@ -288,7 +288,7 @@ truth() { jq -sc "$@"; }
 	run -125 nl-observe diff ./none b
 }
 
-@test "A time is a moment in UTC, the clock of today, or so long ago" {
+@test "A time is a moment in UTC, the clock of the day of now, or so long ago" {
 	eventgen -n 200 -p 1 -t 100 -k 1 >ev
 	local i=0
 	for at in 2026-11-29T13:00:50Z 2026-11-29T13:00:50.000 '2026-11-29 13:00:50' 2026-11-29T13:00:50.0Z; do
@@ -304,6 +304,28 @@ truth() { jq -sc "$@"; }
 		nl-observe diff "$at" --json now | jq -e '.before.requests == 1'
 	done
 	nl-observe diff '10m ago' --json now | jq -e '.after.requests == 1'
+	# Now is the last event's time, of files that were written long ago, too.
+	last=$(jq -r .time ev | sort | tail -n1)
+	for at in '60s ago' 13:00:50 now; do
+		case $at in
+		60s*) whole=$(date -u -d "@$(($(date -d "$last" +%s) - 60))" +%FT%T).${last##*.} ;;
+		now) whole=$last ;;
+		*) whole=2026-11-29T$at ;;
+		esac
+		gzip <ev >ev.gz
+		mkdir -p dir
+		cp ev dir/20261129T13.ndjson
+		for source in ev ev.gz dir; do
+			nl-observe diff "$at" --json $source | diff - <(nl-observe diff "$whole" --json ev)
+			nl-observe --from "$at" --json list $source | diff - <(nl-observe --from "$whole" --json list ev)
+			nl-observe asof "$at" --json list $source | diff - <(nl-observe asof "$whole" --json list ev)
+		done
+		nl-observe --from "$at" --json list <ev | diff - <(nl-observe --from "$whole" --json list ev)
+		(read -r _ && nl-observe --from "$at" --stats) <ev | diff - <(sed 1d ev | nl-observe --from "$whole" --stats)
+	done
+	run -125 nl-observe --from '5m ago' list < <(cat ev)
+	[[ $output == "nl-observe: '5m ago': now is the last event's time, unknown before a pipe is read; give a whole time, as 2026-11-24T13:00" ]]
+	nl-observe --from 2026-11-29 list < <(cat ev) | diff - <(nl-observe list ev)
 	run -125 nl-observe diff 2026-13-29 ev
 	run -125 nl-observe diff 13:99 ev
 }

@@ -55,7 +55,7 @@ static int diff_begin(struct nl_ask *ask, struct nl_intake *in, struct nl_err *e
 	if (!d)
 		return nl_fail(err, "out of memory");
 	ask->data = d;
-	d->at_us = nl_moment_read(ask->arg[0], ask->run);
+	d->at_us = nl_moment_read(ask->arg[0], ask->now_us);
 	d->a = any_time();
 	if (d->at_us >= 0)
 		d->b = any_time();

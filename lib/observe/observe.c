@@ -166,32 +166,70 @@ static const struct nl_sink *kept_by(const struct nl_sink *s)
 }
 
 /* Without a source: stdin, but not a person's terminal. */
-static int add_default(struct observation *o, struct nl_err *err)
+static int add_default(struct observation *o, struct nl_intake *in, struct nl_err *err)
 {
 	char termios[64];
 	const char *spec = nl_getenv(o->run, "NL_EVENTS");
 	if (o->run->os->syscall(SYS_ioctl, 0, TCGETS, (long)termios, 0, 0, 0) < 0)
-		return nl_intake_add(&o->in, "-", err);
+		return nl_intake_add(in, "-", err);
 	struct nl_sink *sink = spec && *spec ? nl_sink_parse(spec, NL_EMIT, err) : NULL;
 	const struct nl_sink *kept = kept_by(sink);
-	int r = kept ? nl_intake_add(&o->in, kept->path, err)
+	int r = kept ? nl_intake_add(in, kept->path, err)
 	             : nl_fail(err, "missing SOURCE: a file of events, a directory of them, or - for standard input (NL_EVENTS names none)");
 	nl_sink_free(sink);
 	return r;
 }
 
-static int add_sources(struct observation *o, struct nl_err *err)
+static int add_sources(struct observation *o, struct nl_intake *in, struct nl_err *err)
 {
 	const struct nl_observe_opts *l = o->l;
 	for (unsigned i = 0; i < l->sources; i++)
-		if (nl_intake_add(&o->in, l->word[l->words + i], err) < 0)
+		if (nl_intake_add(in, l->word[l->words + i], err) < 0)
 			return -1;
-	return l->sources ? 0 : add_default(o, err);
+	return l->sources ? 0 : add_default(o, in, err);
 }
 
-static int read_moment(struct nl_run *run, const char *option, const char *text, int64_t *us, struct nl_err *err)
+static const char *relative_time(const struct nl_observe_opts *l)
 {
-	*us = text ? nl_moment_read(text, run) : 0;
+	const char *text[] = { l->what.from, l->what.to, l->query == &nl_q_diff ? l->word[0] : NULL };
+	for (unsigned i = 0; i < 3; i++)
+		if (text[i] && nl_moment_is_relative(text[i]))
+			return text[i];
+	return NULL;
+}
+
+/* Reads all files, for their last event's time. */
+static int read_latest(struct observation *o, const char *text, int64_t *us, struct nl_err *err)
+{
+	const struct nl_os *os = o->run->os;
+	struct nl_intake in = { .run = o->run, .q = o->q, .unpack = o->in.unpack };
+	long at = os->syscall(SYS_lseek, 0, 0, SEEK_CUR, 0, 0, 0);
+	in.system = nl_system_new((struct nl_system_cfg){ .late_us = INT64_MAX, .skew_us = INT64_MAX });
+	int r = in.system ? add_sources(o, &in, err) : nl_fail(err, "out of memory");
+	if (r == 0 && !nl_intake_is_of_files(&in))
+		r = nl_fail(err, "'%.24s': now is the last event's time, unknown before a pipe is read; give a whole time, as 2026-11-24T13:00", text);
+	if (r == 0)
+		r = nl_intake_run(&in, 0, NULL, NULL, err);
+	if (r == 0 && nl_system_latest(in.system) >= 0)
+		*us = nl_system_latest(in.system);
+	nl_intake_free(&in);
+	nl_system_free(in.system);
+	if (at >= 0)
+		os->syscall(SYS_lseek, 0, at, SEEK_SET, 0, 0, 0);
+	return r;
+}
+
+/* What times are relative to: the clock, or the last event of files, which are read once more for that. */
+static int find_now(struct observation *o, struct nl_err *err)
+{
+	const char *text = relative_time(o->l);
+	o->ask.now_us = o->run->os->clock(CLOCK_REALTIME) / NL_US;
+	return text && !o->live ? read_latest(o, text, &o->ask.now_us, err) : 0;
+}
+
+static int read_moment(const struct observation *o, const char *option, const char *text, int64_t *us, struct nl_err *err)
+{
+	*us = text ? nl_moment_read(text, o->ask.now_us) : 0;
 	return *us >= 0 ? 0 : nl_fail(err, "%s: '%.60s': no time, as 2026-11-24T13:00, 13:00:05, 5m ago or now", option, text);
 }
 
@@ -199,9 +237,11 @@ static int read_moment(struct nl_run *run, const char *option, const char *text,
 static int set_span(struct observation *o, struct nl_err *err)
 {
 	const struct nl_observe_opts *l = o->l;
-	if (read_moment(o->run, "--from", l->what.from, &o->in.from_us, err) < 0 || read_moment(o->run, "--to", l->what.to, &o->in.to_us, err) < 0)
+	if ((l->what.from || l->what.to) && l->snapshot)
+		return nl_fail(err, "--snapshot: knows of no single events, so not with --from, --to or asof");
+	if (find_now(o, err) < 0 || read_moment(o, "--from", l->what.from, &o->in.from_us, err) < 0)
 		return -1;
-	return (l->what.from || l->what.to) && l->snapshot ? nl_fail(err, "--snapshot: knows of no single events, so not with --from, --to or asof") : 0;
+	return read_moment(o, "--to", l->what.to, &o->in.to_us, err);
 }
 
 static int ask_server(struct observation *o)
@@ -233,11 +273,11 @@ static int observe(struct observation *o, struct nl_err *err)
 		return -1;
 	o->ask = (struct nl_ask){
 		.run = o->run, .system = o->system, .arg = words, .args = l->words, .window_us = l->what.window.given ? l->what.window.ns / NL_US : 0,
-		.by = l->what.by, .json = l->json, .md = l->what.md, .live = o->live, .past = l->what.from || l->what.to, .paper = &o->paper, .opts = l,
+		.by = l->what.by, .json = l->json, .md = l->what.md, .live = o->live, .past = l->what.from || l->what.to, .paper = &o->paper, .opts = l, .now_us = o->ask.now_us,
 	};
 	if (l->query->begin && l->query->begin(&o->ask, &o->in, err) < 0)
 		return -1;
-	int r = add_sources(o, err);
+	int r = add_sources(o, &o->in, err);
 	if (l->every.given) {
 		printer.at = nl_after(nl_now(o->run), printer.every);
 		nl_intake_tick(&o->in, &printer);

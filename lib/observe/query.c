@@ -5,12 +5,10 @@
 #include "near.h"
 #include "observe/observe.h"
 #include "parse.h"
-#include "run.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 const struct nl_query *const nl_queries[] = {
 	&nl_q_summary, &nl_q_list, &nl_q_rate, &nl_q_pct, &nl_q_state, &nl_q_circuit, &nl_q_check, &nl_q_asof, &nl_q_diff, &nl_q_blame,
@@ -60,43 +58,6 @@ int64_t nl_window_read(const char *text, struct nl_err *err)
 	if (t < NL_SEC || t > NL_WINDOW_SECONDS * NL_SEC)
 		return nl_fail(err, "a window is from 1s to 15m");
 	return t / NL_US;
-}
-
-/* "2026-11-24", "T13:00", ":05", ".25": what is there of it. */
-static int64_t read_date(const char *s, int64_t today_us)
-{
-	char full[] = "0000-00-00T00:00:00.000000Z";
-	char day[28];
-	size_t n = strlen(s);
-	bool clock = n >= 5 && s[2] == ':';
-	if (clock) {
-		nl_time_text(today_us * NL_US, day);
-		memcpy(full, day, 11);
-	}
-	if (n && s[n - 1] == 'Z')
-		n--;
-	size_t room = clock ? 15 : 26;
-	if (n > room || (!clock && n != 10 && n != 16 && n < 19) || (clock && n != 5 && n < 8))
-		return -1;
-	memcpy(full + (clock ? 11 : 0), s, n);
-	if (full[10] == ' ')
-		full[10] = 'T';
-	return nl_time_read(full, sizeof full - 1);
-}
-
-int64_t nl_moment_read(const char *text, struct nl_run *run)
-{
-	int64_t now_us = run->os->clock(CLOCK_REALTIME) / NL_US;
-	const char *ago = strstr(text, " ago");
-	char span[32];
-	struct nl_err err;
-	nl_time t;
-	if (!strcmp(text, "now"))
-		return now_us;
-	if (!ago || ago[4] || (size_t)(ago - text) >= sizeof span)
-		return read_date(text, now_us);
-	snprintf(span, sizeof span, "%.*s", (int)(ago - text), text);
-	return nl_parse_time(span, &t, &err) < 0 || t > now_us * NL_US ? -1 : now_us - t / NL_US;
 }
 
 const char *nl_number_text(double x, char buf[32])

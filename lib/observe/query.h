@@ -55,9 +55,10 @@ int nl_ask_events(const struct nl_ask *, struct nl_intake *, const char *query, 
 /* "1m", "5m", "15m" or any span up to NL_WINDOW_SECONDS, in microseconds; -1 with err. */
 int64_t nl_window_read(const char *text, struct nl_err *);
 
-/* A moment: RFC 3339 with or without its parts ("2026-11-24T13:00", "13:00:05" of
- * today), "5m ago", "now", in UTC; microseconds since 1970, -1: it is none. */
-int64_t nl_moment_read(const char *text, struct nl_run *);
+/* A moment: RFC 3339 with or without its parts ("2026-11-24T13:00", "13:00:05" of the
+ * day of now), "5m ago", "now", in UTC; microseconds since 1970, -1: it is none. */
+int64_t nl_moment_read(const char *text, int64_t now_us);
+bool nl_moment_is_relative(const char *text);           /* it is another when now is */
 
 /* A number without zeros that say nothing: "0.25", "0", "1". */
 const char *nl_number_text(double, char buf[32]);

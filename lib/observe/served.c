@@ -97,7 +97,7 @@ static int read_args(struct nl_ctx *c, struct request *r, size_t n)
 
 static int read_moment(struct nl_ctx *c, const char *key, const char *text, int64_t *us)
 {
-	*us = text ? nl_moment_read(text, c->run) : 0;
+	*us = text ? nl_moment_read(text, c->run->os->clock(CLOCK_REALTIME) / NL_US) : 0;
 	return *us >= 0 ? 0 : nl_refuse(c, NL_INVALID_ARGS, key, "%s: '%.40s': no time", key, text);
 }
 
@@ -122,7 +122,7 @@ static int find_query(struct nl_ctx *c, struct request *r)
 		                 r->q->name, r->q->args);
 	memcpy(r->arg, r->word + first, n * sizeof *r->arg);
 	r->words = n;
-	if (r->q == &nl_q_diff && nl_moment_read(r->arg[0], c->run) < 0)
+	if (r->q == &nl_q_diff && nl_moment_read(r->arg[0], 0) < 0 && !nl_moment_is_relative(r->arg[0]))
 		return nl_refuse(c, NL_INVALID_ARGS, "words", "diff: '%.40s': no time; a server reads no files for others", r->arg[0]);
 	return read_moment(c, "from", r->l.what.from, &r->from_us) < 0 ? -1 : read_moment(c, "to", r->l.what.to, &r->to_us);
 }

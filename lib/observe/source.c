@@ -151,6 +151,14 @@ bool nl_intake_is_live(const struct nl_intake *in)
 	return in->follow;
 }
 
+bool nl_intake_is_of_files(const struct nl_intake *in)
+{
+	const struct nl_source *s = in->sources;
+	while (s && (s->kind == NL_SRC_FILE || s->kind == NL_SRC_DIR))
+		s = s->next;
+	return !s;
+}
+
 bool nl_intake_is_idle(const struct nl_intake *in)
 {
 	const struct nl_source *s = in->sources;

@@ -84,6 +84,7 @@ void nl_intake_listen(struct nl_intake *, struct nl_listener *);        /* behin
 /* Opens a source, which is named as on the command line: 0, -1 with err. */
 int nl_intake_add(struct nl_intake *, const char *source, struct nl_err *);
 bool nl_intake_is_live(const struct nl_intake *);       /* one of them has no end */
+bool nl_intake_is_of_files(const struct nl_intake *);   /* it can be read twice */
 bool nl_intake_is_idle(const struct nl_intake *);       /* of no file there is more to read now */
 
 /* Reads until all sources are at their end, until told to stop, or until wake
