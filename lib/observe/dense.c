@@ -72,6 +72,14 @@ static struct nl_slice *slice_at(struct nl_dense *d, int64_t no)
 	return s;
 }
 
+int nl_slice_begin(struct nl_slice *s, int64_t no, bool is_coarse)
+{
+	s->no = no, s->is_coarse = is_coarse;
+	s->fine = is_coarse ? NULL : malloc(NL_FINE * sizeof *s->fine);
+	s->rooms = s->fine ? NL_FINE : 0;
+	return s->fine || is_coarse ? 0 : -1;
+}
+
 static int put_coarse(struct nl_slice *s, unsigned cell)
 {
 	if (cell < NL_SKETCH_BUCKETS)

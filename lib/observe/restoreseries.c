@@ -66,13 +66,10 @@ static int read_slice(struct nl_reader *r, bool is_coarse)
 	if (!d || r->bad || d->slice[no % NL_SLICES].no >= 0)
 		return r->bad = true, 0;
 	struct nl_slice *s = &d->slice[no % NL_SLICES];
-	s->no = no, s->is_coarse = is_coarse;
+	if (nl_slice_begin(s, no, is_coarse) < 0)
+		return -1;
 	if (is_coarse)
 		return sketch(r, &s->coarse);
-	s->fine = malloc(NL_FINE * sizeof *s->fine);
-	s->rooms = NL_FINE;
-	if (!s->fine)
-		return -1;
 	while (*r->at && !r->bad) {
 		if (s->n == NL_FINE)
 			return r->bad = true, 0;

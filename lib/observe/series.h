@@ -64,6 +64,7 @@ static inline void nl_dense_ahead(const struct nl_dense *d, int64_t second)    /
 }
 int nl_dense_add(struct nl_dense *, struct nl_last);
 int nl_dense_merge(struct nl_dense *, const struct nl_dense *);
+int nl_slice_begin(struct nl_slice *, int64_t no, bool is_coarse);       /* an unused one, with room for all */
 bool nl_dense_has(const struct nl_dense *, const struct nl_slice *);    /* in use, and not too old */
 struct nl_counts nl_dense_counts(const struct nl_dense *, int64_t from, int64_t to);    /* seconds from..to, both included */
 /* Adds the durations of these seconds to cells. */

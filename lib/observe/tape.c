@@ -36,35 +36,6 @@ static const char *word(const struct attrs *a, const char *key, char *buf, size_
 	return buf;
 }
 
-static struct nl_tape *tape_of(struct nl_tapes *t, struct nl_quote policy)
-{
-	struct nl_tape **at = &t->first;
-	for (; *at; at = &(*at)->next)
-		if (strlen((*at)->policy) == policy.n && !memcmp((*at)->policy, policy.s, policy.n))
-			return *at;
-	struct nl_tape *new = calloc(1, sizeof *new);
-	if (!new || !(new->policy = strndup(policy.s, policy.n))) {
-		free(new);
-		t->starved = true;
-		return NULL;
-	}
-	return *at = new;
-}
-
-static void put(struct nl_tapes *t, struct nl_tape *tape, const struct nl_beat *b)
-{
-	if (tape->n == tape->room) {
-		size_t room = tape->room ? 2 * tape->room : 64;
-		struct nl_beat *more = realloc(tape->beat, room * sizeof *more);
-		if (!more) {
-			t->starved = true;
-			return;
-		}
-		tape->beat = more, tape->room = room;
-	}
-	tape->beat[tape->n++] = *b;
-}
-
 static uint8_t state_of(const char *name, enum nl_circuit_state absent)
 {
 	for (int i = 0; i < NL_CIRCUIT_STATES; i++)
@@ -111,12 +82,12 @@ static void request(struct nl_tapes *t, struct nl_tape *tape, const struct nl_fa
 		struct nl_beat asked = *b;
 		asked.kind = NL_BEAT_ASKED, asked.step = b->asked;
 		asked.at_us = whole(a, "asked_us", b->at_us);
-		put(t, tape, &asked);
+		nl_tape_put(t, tape, &asked);
 	}
 	int64_t step = whole(a, "step", -1);
 	b->kind = step >= 0 ? NL_BEAT_RESULT : NL_BEAT_SAW;
 	b->step = (uint32_t)(step >= 0 ? step : whole(a, "at_step", 0));
-	put(t, tape, b);
+	nl_tape_put(t, tape, b);
 }
 
 static uint8_t event_of(enum nl_circuit_state to, enum nl_circuit_reason why)
@@ -156,7 +127,7 @@ static void moved(struct nl_tapes *t, struct nl_tape *tape, const struct nl_fact
 		b->shape = (struct nl_shape){ NL_WINDOW_COUNT, (uint32_t)calls, 0 };
 	else if (span > 0)
 		b->shape = nl_shape_of_span(span * NL_US);
-	put(t, tape, b);
+	nl_tape_put(t, tape, b);
 }
 
 static bool is_wanted(const struct nl_tapes *t, struct nl_quote policy)
@@ -186,7 +157,7 @@ static void take_line(struct nl_listener *l, enum nl_line is, const struct nl_fa
 		.time_us = f->time_us, .at_us = f->mono_us, .off_us = f->mono_us < 0 ? 0 : f->time_us - f->mono_us, .span = f->span, .run = f->run, .open_us = -1,
 		.cmd = f->cmd.n ? nl_texts_add(&t->texts, word(&a, "cmd", cmd, sizeof cmd), COMMANDS) : 0,
 	};
-	struct nl_tape *tape = tape_of(t, f->policy);
+	struct nl_tape *tape = nl_tape_of(t, f->policy);
 	if (!tape)
 		return;
 	switch (f->told) {
@@ -198,7 +169,7 @@ static void take_line(struct nl_listener *l, enum nl_line is, const struct nl_fa
 		break;
 	case NL_TOLD_BREAKER_REJECTED:
 		b.kind = NL_BEAT_REJECTED, b.epoch = f->epoch > 0 ? (uint64_t)f->epoch : 0;
-		put(t, tape, &b);
+		nl_tape_put(t, tape, &b);
 		break;
 	default:
 		break;
@@ -209,18 +180,6 @@ void nl_tapes_listen(struct nl_tapes *t, struct nl_intake *in)
 {
 	t->base.line = take_line;
 	nl_intake_listen(in, &t->base);
-}
-
-void nl_tapes_free(struct nl_tapes *t)
-{
-	while (t->first) {
-		struct nl_tape *tape = t->first;
-		t->first = tape->next;
-		free(tape->policy);
-		free(tape->beat);
-		free(tape);
-	}
-	nl_texts_free(&t->texts);
 }
 
 #define BY(a, b) if ((a) != (b)) return (a) < (b) ? -1 : 1

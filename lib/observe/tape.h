@@ -44,10 +44,17 @@ struct nl_tape { char *policy; struct nl_beat *beat; size_t n, room; struct nl_t
 struct nl_tapes {
 	struct nl_listener base;
 	const char *only;               /* "db", "breaker/db", or NULL: all */
-	struct nl_tape *first;
+	struct nl_tape *first, *last;   /* in the order in which they came */
+	struct nl_texts names;          /* of breakers */
+	struct nl_tape **of;            /* by the number of its name */
+	uint32_t room;
 	struct nl_texts texts;          /* of commands and options */
 	bool starved;                   /* no memory for a beat */
 };
+
+/* tapes.c: the tape of a breaker, made when it is new; NULL, and starved: no memory.  A copy of a beat onto it. */
+struct nl_tape *nl_tape_of(struct nl_tapes *, struct nl_quote policy);
+void nl_tape_put(struct nl_tapes *, struct nl_tape *, const struct nl_beat *);
 
 void nl_tapes_listen(struct nl_tapes *, struct nl_intake *);
 void nl_tapes_free(struct nl_tapes *);

@@ -2,6 +2,8 @@
 /* texts.c - see texts.h. */
 #include "observe/texts.h"
 
+#include "observe/texthash.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,19 +27,49 @@ static uint32_t add(struct nl_texts *t, const char *text)
 	return copy ? t->n++ : 0;
 }
 
+/* Where it is in the index, or where it would be. */
+static uint32_t *slot_of(const struct nl_texts *t, const char *text)
+{
+	uint32_t mask = t->slots - 1, at = (uint32_t)nl_text_hash(text, strlen(text), nl_hash_key()) & mask;
+	while (t->index[at] && strcmp(t->text[t->index[at] - 1], text) != 0)
+		at = (at + 1) & mask;
+	return &t->index[at];
+}
+
+static int widen(struct nl_texts *t)
+{
+	struct nl_texts more = { .text = t->text, .slots = t->slots ? 2 * t->slots : 64 };
+	more.index = calloc(more.slots, sizeof *more.index);
+	if (!more.index)
+		return -1;
+	for (uint32_t i = 0; i < t->n; i++)
+		*slot_of(&more, t->text[i]) = i + 1;
+	free(t->index);
+	t->index = more.index, t->slots = more.slots;
+	return 0;
+}
+
 uint32_t nl_texts_add(struct nl_texts *t, const char *text, uint32_t most)
 {
 	if (t->n == 0)
 		(void)add(t, "");
-	for (uint32_t i = t->n; i-- > 0; )
-		if (!strcmp(t->text[i], text))
-			return i;
-	return t->n < most ? add(t, text) : 0;
+	if (2 * (t->n + 1) > t->slots && widen(t) < 0) {
+		t->starved = true;
+		return 0;
+	}
+	uint32_t *slot = slot_of(t, text);
+	if (*slot)
+		return *slot - 1;
+	uint32_t is = t->n < most ? add(t, text) : 0;
+	if (is)
+		*slot = is + 1;
+	return is;
 }
 
 void nl_texts_free(struct nl_texts *t)
 {
 	free(t->text);
+	free(t->index);
 	nl_arena_free(&t->arena);
 	*t = (struct nl_texts){ 0 };
 }

@@ -17,6 +17,7 @@
 struct nl_texts {
 	char **text;                    /* [0] is "" once there is any */
 	uint32_t n, room;
+	uint32_t *index, slots;         /* number + 1, at its hash or behind */
 	struct nl_arena arena;
 	bool starved;                   /* no memory for one: it is "" */
 };
