@@ -263,6 +263,44 @@ truth() { jq -sc "$@"; }
 	nl-observe check 'rate(db) < 1' --json ev | jq -e '.result == "OK" and .value == 0.5'
 }
 
+@test "check knows the states that there are: another word is an error that names them" {
+	make_log
+	for state in closed open half_open forced_open forced_closed disabled; do
+		run nl-observe check "state(api) == $state" ev
+		[ "$status" -eq "$([ $state = open ] && echo 0 || echo 2)" ]
+	done
+	run -125 nl-observe check 'state(api) != opened' ev
+	[ "$output" = "nl-observe: check: 'opened': no state, is it open? (closed, open, half_open, forced_open, forced_closed, disabled)" ]
+	run -125 nl-observe check 'state(api) == Closed' ev
+	run -125 nl-observe check 'state(api) == xyzzy' ev
+	[[ $output == *"'xyzzy': no state (closed, "* ]]
+}
+
+@test "check is 3 if a source cannot be read, unless what is there is critical" {
+	make_log
+	run -3 nl-observe check 'lost == 0' nowhere
+	[ "$output" = 'nl-observe: cannot open nowhere: No such file or directory' ]
+	mkdir log
+	cp ev log/a.ndjson
+	printf '\037\213no gzip' >log/b.ndjson.gz
+	run -3 nl-observe check 'calls > 0' log
+	run -3 nl-observe check 'warn: calls == 0' log
+	run -2 nl-observe check 'calls == 0' log
+	run -125 nl-observe check 'calls' nowhere
+	run -125 nl-observe list nowhere
+}
+
+@test "The page and --help name each metric of check" {
+	make_log
+	for metric in rate requests failures rejected timeouts attempts recovered retries_exhausted opens amplification utilisation age state events lost killed calls failed_calls; do
+		nl-observe --help | sed -n '/^Conditions/,/^Queries/p' | grep -qw "$metric"
+		sed -n '/^.Sh CONDITIONS/,/^.Sh REPLAY/p' "$NL_ROOT/man/nl-observe.1" | grep '^.It' | grep -qw "$metric"
+	done
+	nl-observe check 'rate(db,5m) >= 0; requests(db,5m) == 2; failures(db,1m) > 0%; rejected(api,15m) > 0; timeouts(slow,1m) > 0' ev
+	nl-observe check 'attempts(db) > 0; recovered(db) == 1; retries_exhausted(db) > 0; opens(api) == 1; amplification(db) == 2; p99.9(db) < 1h' ev
+	nl-observe check 'age(pool) >= 0; utilisation(pool) >= 0; events > 0; lost == 0; killed == 0; calls > 0; failed_calls > 0' ev
+}
+
 @test "diff tells what is different since a time, worst first" {
 	eventgen -n 2000 -p 4 -t 100 >ev
 	at=$(jq -r .time ev | sed -n 1000p)

@@ -129,13 +129,21 @@ static int observe_init(struct nl_svc *svc, char ***argv, struct nl_err *err)
 	return 0;
 }
 
+static const char conditions[] =
+	"\nConditions of check, as 'rate(db,5m) < 20%; warn: p99(db) <= 2s; lost == 0':\n"
+	"  (POLICY[,WINDOW]): rate requests failures rejected timeouts pNN\n"
+	"  (POLICY): attempts recovered retries_exhausted opens amplification\n"
+	"            utilisation age state\n"
+	"  without brackets: events lost killed calls failed_calls\n";
+
 /* The list of queries, for --help and --complete. */
 static size_t queries(char *buf, size_t size, bool help)
 {
-	size_t n = 0;
+	size_t n = 0, at = help && size > sizeof conditions ? sizeof conditions - 1 : 0;
+	memcpy(buf, conditions, at);
 	for (unsigned i = 0; nl_queries[i]; i++)
-		n = nl_opt_item(buf, size, n, help, "Queries", nl_queries[i]->name, nl_queries[i]->args, nl_queries[i]->about);
-	return n;
+		n = nl_opt_item(buf + at, size - at, n, help, "Queries", nl_queries[i]->name, nl_queries[i]->args, nl_queries[i]->about);
+	return at + n;
 }
 
 const struct nl_layer nl_observe = {

@@ -5,6 +5,7 @@
  */
 #include "observe/query.h"
 
+#include "circuit.h"
 #include "near.h"
 #include "observe/condition.h"
 #include "parse.h"
@@ -14,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HOLDS, WARNING, CRITICAL, UNKNOWN };
 static const char *const words[] = { "OK", "WARNING", "CRITICAL", "UNKNOWN" };
 
 /* What a metric is of: everything, or a policy, and maybe in a window. */
@@ -101,6 +101,20 @@ static const struct metric *metric_of(const char *name)
 	return percentile_of(name) >= 0 ? &pct : NULL;
 }
 
+/* A state that there is: one that is misspelt would hold, or not, for ever. */
+static int word_fits(const struct nl_condition *c, struct nl_err *err)
+{
+	struct nl_near near = nl_near_to(c->word, strlen(c->word));
+	for (unsigned i = 0; i < NL_CIRCUIT_STATES; i++) {
+		const char *name = nl_circuit_name(i);
+		if (!strcmp(name, c->word))
+			return 0;
+		nl_near_try(&near, name, strlen(name));
+	}
+	return nl_fail(err, "check: '%.60s': no state%s%s%s (closed, open, half_open, forced_open, forced_closed, disabled)", c->word,
+	               near.best ? ", is it " : "", near.best ? near.best : "", near.best ? "?" : "");
+}
+
 static int fits(const struct nl_condition *c, struct nl_err *err)
 {
 	const struct metric *m = metric_of(c->metric);
@@ -118,7 +132,9 @@ static int fits(const struct nl_condition *c, struct nl_err *err)
 		return nl_fail(err, "check: '%s': has no window: %s(%.60s)", c->metric, c->metric, c->arg[0]);
 	if (c->args == 2 && nl_window_read(c->arg[1], err) < 0)
 		return -1;
-	if (m->word != !!c->word[0])
+	if (m->word && c->word[0])
+		return word_fits(c, err);
+	if (m->word || c->word[0])
 		return nl_fail(err, m->word ? "check: '%.100s': a state is a word: closed, open, half_open, forced_open" : "check: '%.100s': a number is wanted", c->text);
 	return 0;
 }
@@ -146,7 +162,7 @@ static int judge(struct nl_ask *ask, const struct nl_condition *c, struct value 
 	int64_t window = c->args == 2 ? nl_window_read(c->arg[1], &err) : m->scope == OF_WINDOW ? ask->window_us : 0;
 	if (m->scope != OF_ALL && !(s = nl_ask_series(ask, c->arg[0], &err))) {
 		snprintf(why, size, "%.180s", err.msg);
-		return UNKNOWN;
+		return NL_CHECK_UNKNOWN;
 	}
 	if (m->measure)
 		m->measure(ask, s, window, v);
@@ -154,17 +170,17 @@ static int judge(struct nl_ask *ask, const struct nl_condition *c, struct value 
 		*v = (struct value){ .is = nl_series_quantile(s, percentile_of(c->metric), ask->now_us, window, NULL, NULL), .seconds = true };
 	if (v->is < 0) {
 		snprintf(why, size, "no data");
-		return UNKNOWN;
+		return NL_CHECK_UNKNOWN;
 	}
 	bool holds = m->word ? nl_condition_is(c, v->word) : nl_condition_holds(c, v->is);
-	return holds ? HOLDS : c->warn ? WARNING : CRITICAL;
+	return holds ? NL_CHECK_HOLDS : c->warn ? NL_CHECK_WARNING : NL_CHECK_CRITICAL;
 }
 
 static void put_text(struct nl_out *o, const struct nl_condition *c, int is, const struct value *v, const char *why)
 {
 	char number[32], safe[256];
 	nl_out_put(o, "%s: %s", words[is], nl_safe_text(c->text, 120, safe));
-	if (is == UNKNOWN)
+	if (is == NL_CHECK_UNKNOWN)
 		nl_out_put(o, ": %s\n", nl_safe_text(why, 160, safe));
 	else if (v->word)
 		nl_out_put(o, "; it is %s\n", v->word);
@@ -180,7 +196,7 @@ static void put_json(struct nl_out *o, const struct nl_condition *c, int is, con
 	nl_out_begin(o, NULL, '{');
 	nl_out_str(o, "condition", c->text);
 	nl_out_str(o, "result", words[is]);
-	if (is == UNKNOWN) {
+	if (is == NL_CHECK_UNKNOWN) {
 		nl_out_str(o, "why", why);
 	} else if (v->word) {
 		nl_out_str(o, "value", v->word);
@@ -195,14 +211,14 @@ static void put_json(struct nl_out *o, const struct nl_condition *c, int is, con
 /* The worst of all: critical before unknown, before a warning. */
 static int worse(int a, int b)
 {
-	static const int rank[] = { [HOLDS] = 0, [WARNING] = 1, [UNKNOWN] = 2, [CRITICAL] = 3 };
+	static const int rank[] = { [NL_CHECK_HOLDS] = 0, [NL_CHECK_WARNING] = 1, [NL_CHECK_UNKNOWN] = 2, [NL_CHECK_CRITICAL] = 3 };
 	return rank[a] > rank[b] ? a : b;
 }
 
 static int check_answer(struct nl_ask *ask, struct nl_out *o, struct nl_err *err)
 {
 	struct nl_condition c[NL_CONDITIONS];
-	int worst = HOLDS, n = nl_conditions_read(ask->arg[0], c, err);
+	int worst = NL_CHECK_HOLDS, n = nl_conditions_read(ask->arg[0], c, err);
 	for (int i = 0; i < n; i++) {
 		struct value v = { 0 };
 		char why[200] = "";

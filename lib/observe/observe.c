@@ -41,6 +41,7 @@ struct observation {
 	int error;                      /* errno of stdout */
 	int status;
 	bool live;
+	bool reading;                   /* what was asked is right: what fails from now on are sources */
 };
 
 static struct nl_paper paper(struct nl_run *run)
@@ -277,6 +278,7 @@ static int observe(struct observation *o, struct nl_err *err)
 	};
 	if (l->query->begin && l->query->begin(&o->ask, &o->in, err) < 0)
 		return -1;
+	o->reading = true;
 	int r = add_sources(o, &o->in, err);
 	if (l->every.given) {
 		printer.at = nl_after(nl_now(o->run), printer.every);
@@ -299,14 +301,23 @@ static int observe(struct observation *o, struct nl_err *err)
 	return r;
 }
 
+/* Sources that cannot be read: of check an answer, too, for to monitoring plugins a
+ * status beyond 3 says nothing. */
+static int unread(const struct observation *o)
+{
+	return o->l->query == &nl_q_check && o->reading ? NL_CHECK_UNKNOWN : NL_EX_FAIL;
+}
+
 static struct nl_outcome ended(const struct observation *o)
 {
 	if (o->error == EPIPE || o->in.error == EPIPE)
 		return (struct nl_outcome){ SIGPIPE, NL_RAN };
 	if (o->error)
 		nl_say(o->run, "stdout: %s", strerror(o->error));
-	if (o->error || o->in.error || (o->in.troubles && !o->status))
+	if (o->error || o->in.error)
 		return (struct nl_outcome){ NL_EXIT(NL_EX_FAIL), NL_RAN };
+	if (o->in.troubles && (!o->status || (o->status == NL_CHECK_WARNING && unread(o) == NL_CHECK_UNKNOWN)))
+		return (struct nl_outcome){ NL_EXIT(unread(o)), NL_RAN };
 	if (o->run->stop_sig)
 		return (struct nl_outcome){ o->run->stop_sig, nl_why_told(o->run) };
 	return (struct nl_outcome){ NL_EXIT(o->status), NL_RAN };
@@ -325,7 +336,7 @@ struct nl_outcome nl_observe_call(struct nl_svc *svc, struct nl_run *run, struct
 	}
 	if (observe(&o, &err) < 0) {
 		nl_say(run, "%s", err.msg);
-		o.status = NL_EX_FAIL;
+		o.status = unread(&o);
 	}
 	struct nl_outcome out = ended(&o);
 	nl_intake_free(&o.in);

@@ -69,6 +69,9 @@ const char *nl_count_text(uint64_t, char buf[32]);
 /* Text of strangers for a terminal: a copy without control characters, cut at n columns. */
 const char *nl_safe_text(const char *, unsigned columns, char buf[256]);
 
+/* Statuses of check, as monitoring plugins have them. */
+enum { NL_CHECK_HOLDS, NL_CHECK_WARNING, NL_CHECK_CRITICAL, NL_CHECK_UNKNOWN };
+
 /* Series worth a line, worst first: open breakers, then by the rate of failures, then by requests.  To be freed. */
 enum nl_sorting { NL_BY_NAME, NL_WORST_FIRST };
 const struct nl_series **nl_ask_sorted(struct nl_ask *, enum nl_sorting, unsigned *n);
