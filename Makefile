@@ -204,7 +204,7 @@ coreutils-suite: bin
 json-diff: aid
 	@node tests/fuzz/json_diff.js $O/aid/jsonck $(COUNT) $(SEED)
 fuzz: $(fuzz_c:tests/%.c=build/%)
-	@for f in $^; do $$f -max_total_time=$(FUZZ_TIME) -verbosity=0 -artifact_prefix=$$f- $$f.corpus $$(case $$f in *json*) echo tests/fuzz/json;; *expr*) echo tests/fuzz/expr;; *fact*) echo tests/fuzz/fact;; *snapshot*) echo tests/fuzz/snapshot;; esac) || exit; done
+	@for f in $^; do $$f -max_total_time=$(FUZZ_TIME) -verbosity=0 -artifact_prefix=$$f- $$f.corpus $$(case $$f in *json*) echo tests/fuzz/json;; *expr*) echo tests/fuzz/expr;; *fact*) echo tests/fuzz/fact;; *snapshot*) echo tests/fuzz/snapshot;; *query*) echo tests/fuzz/query;; esac) || exit; done
 
 # Lint: a stamp per file, so that only what changed is read again.  Silent when all is well.
 lint_c := $(wildcard bin/*.c lib/*.c lib/observe/*.c tests/*/*.c examples/*.c) $(if $(bash_h),lib/bash/nl.c)
