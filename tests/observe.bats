@@ -233,11 +233,20 @@ truth() { jq -sc "$@"; }
 	nl-observe circuit api ev >out
 	nl-observe ev >>out
 	run ! grep 'its record says' out
+	# A reset of a closed one is no move.
+	status_of nl-breaker -f 1 -o 1h svc sh -c 'exit 3' >/dev/null
+	nl-ctl close breaker/svc
+	nl-ctl reset breaker/svc
+	nl-observe circuit svc ev >out
+	nl-observe ev >>out
+	run ! grep 'its record says' out
+	NL_EVENTS=off nl-ctl open breaker/svc
+	nl-observe circuit svc ev | grep -q '^finding '
 	NL_EVENTS=off nl-ctl close breaker/api
 	nl-observe circuit api ev | grep -qE '^finding   events say open \(epoch [0-9]+\), its record says closed \(epoch [0-9]+\)$'
 	nl-observe ev | grep -q '^breaker/api: events say open '
 	nl-observe circuit api --json ev | jq -e '.finding | startswith("events say open")'
-	nl-observe --json ev | jq -e '.findings[0] | .finding == "mismatch" and .policy == "api" and .kind == "breaker" and (.detail | startswith("events say open"))'
+	nl-observe --json ev | jq -e '.findings[] | select(.policy == "api") | .finding == "mismatch" and .kind == "breaker" and (.detail | startswith("events say open"))'
 	nl-observe --to now ev >out
 	run ! grep 'its record says' out
 }

@@ -33,7 +33,9 @@ bool nl_ask_record(struct nl_ask *ask, const struct nl_series *s, char text[200]
 	memcpy(&c, rec.body, sizeof c);
 	const char *is = c.state < NL_CIRCUIT_STATES ? nl_circuit_name((enum nl_circuit_state)c.state) : "-";
 	uint64_t epoch = s->nmoves ? s->move[s->nmoves - 1].epoch : rec.head.epoch;
-	if (!strcmp(is, told) && epoch == rec.head.epoch)
+	/* Each reset of a closed one is another epoch without a move. */
+	bool was_reset = c.state == NL_CLOSED && epoch < rec.head.epoch;
+	if (!strcmp(is, told) && (epoch == rec.head.epoch || was_reset))
 		return false;
 	snprintf(text, 200, "events say %s (epoch %llu), its record says %s (epoch %llu)", told, (unsigned long long)epoch, is,
 	         (unsigned long long)rec.head.epoch);
