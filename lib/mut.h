@@ -100,6 +100,8 @@ enum {
 	MUT_READER_FOR_EVER,            /* a reader of events that died is not looked for again */
 	MUT_LOST_UNTOLD,                /* a subscriber is not told that it has lost lines */
 	MUT_DELIVERS_SOME,              /* nl-sink leaves out what is debug, untold */
+	MUT_NEVER_RESTS,                /* who cannot be accepted now is tried again and again */
+	MUT_SCRAPED_BY_PAGES,           /* a request with the Host of another is answered with metrics */
 	MUT_GIVES_TWICE,                /* a place that is full has the others given the same line again */
 	MUT_DROPS_UNCOUNTED,            /* a line that no place had room for is neither sent nor lost */
 	MUT_KILLED_ENDS,                /* a run that was killed is one that ended */

@@ -469,4 +469,10 @@ free() {
 	[[ $output == 'trace '*'retry/outer '*' exit_3 '*'  timeout/inner '*"> "*"$span" ]]
 	[ "$(wc -L <<<"$output")" -le 80 ]
 	run -1 nl-observe explain 0123456789abcdef ev
+	# Each answer is as the first, however many there were.
+	start nl-observe -F --every 50ms explain "$span" ev >again
+	wait_for 10 eval '(($(wc -l <again) >= 12))'
+	kill "$pid"
+	wait "$pid" || :
+	[ "$(sort again | uniq -c | awk '{ print $1 }' | sort -u | wc -l)" = 1 ]
 }

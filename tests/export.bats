@@ -449,7 +449,7 @@ ask() {
 }
 says() { [ "$(ask "$1")" = "$2" ]; }
 
-@test "The server of Prometheus scrapes it, and its rules find what is wrong" {
+@test "The server of Prometheus scrapes it, and its rules find what is wrong; with the Host or Origin of others it is 403" {
 	local port try
 
 	log ev
@@ -459,6 +459,16 @@ says() { [ "$(ask "$1")" = "$2" ]; }
 		up() { ! alive "$pid" || curl -fs -m 5 --noproxy '*' -o /dev/null "http://127.0.0.1:$port/metrics"; }
 		wait_for 10 up
 		! alive "$pid" || break
+	done
+	status() { curl -s -m 5 --noproxy '*' -o body -w '%{http_code}' "http://127.0.0.1:$port/metrics" "$@"; }
+	local is
+	for is in 'Host: evil.example' "Host: 127.0.0.1.evil.example:$port" 'Host: 127.0.0.1:1x' 'Host: 127.0.0.1@evil' 'Host;' 'Origin: http://evil.example' 'Origin: null' \
+		'Origin: https://127.0.0.1' 'origin:http://localhost.evil'; do
+		[ "$(status -H "$is")" = 403 ] || { echo "$is is let in"; false; }
+		[ "$(<body)" = '403 Forbidden' ]
+	done
+	for is in "Host: localhost:$port" 'Host: [::1]' 'host:LOCALHOST' "Origin: http://127.0.0.1:$port" 'X-Host: evil.example'; do
+		[ "$(status -H "$is")" = 200 ] || { echo "$is is not let in"; false; }
 	done
 	prometheus_at "$port"
 	wait_for 40 says 'nl_circuit_state{job="ninelives",policy="api",state="open"}' 1

@@ -154,6 +154,43 @@ counts() { grep -qx "ok $1" out; }
 	has ok 12 runs 3 lost 0
 }
 
+# spaced: of the calls in ./trace, with their times, none is within half a second of another; there are N.
+spaced() { awk -v n="$1" '{ if (NR > 1 && $1 - at < .5) exit 2; at = $1 } END { exit NR < n }' trace; }
+
+@test "Who cannot be accepted now waits and costs nothing: without a descriptor, and beyond 1000 connections" {
+	inject='accept4:error=EMFILE:when=1..2'
+	start strace -D -qq -ttt -o trace -e trace=accept4 -e inject=$inject nl-observe --stats --every 100ms -F unix:stream:sock >out 2>err
+	wait_for 5 test -S sock
+	NL_EVENTS=unix:$PWD/sock nl-timeout 5 true
+	wait_for 10 grep -q '^ok [1-9]' out
+	head -n 3 trace >first && mv first trace
+	spaced 3
+	kill -TERM "$pid"
+	wait "$pid" || :
+	for what in '-F --scrape unix:prom unix:sock' '-F --socket prom serve unix:sock'; do
+		# shellcheck disable=SC2086
+		start strace -D -qq -ttt -o trace -e trace=accept4 -e inject=$inject nl-observe $what >out 2>err
+		wait_for 5 test -S prom
+		timeout 20 perl -MIO::Socket::UNIX -e '$s = IO::Socket::UNIX->new(Peer => "prom"); print $s "GET /metrics HTTP/1.0\r\n\r\n"; print scalar <$s>' >answer
+		[ -s answer ]
+		head -n 3 trace >first && mv first trace
+		spaced 3
+		kill -TERM "$pid"
+		wait "$pid" || :
+	done
+	ulimit -n 4096 || :
+	start strace -D -qq -o trace -e trace=poll,ppoll nl-observe --stats --every 200ms -F unix:stream:sock >out 2>err
+	wait_for 5 test -S sock
+	perl -MIO::Socket::UNIX -e '$| = 1; for (0 .. 1000) { $s[$_] = IO::Socket::UNIX->new(Peer => "sock") or die } print "all\n"; sleep' >there 2>&1 3>&- &
+	crowd=$!
+	wait_for 20 grep -q all there
+	before=$(wc -l <trace) printed=$(wc -l <out)
+	wait_for 10 eval '(($(wc -l <out) > printed + 60))'
+	(($(wc -l <trace) - before < 100))
+	kill "$crowd" "$pid"
+	wait "$crowd" "$pid" || :
+}
+
 @test "A socket that a dead process left is replaced; nothing else is" {
 	start nl-observe unix:sock
 	wait_for 5 test -S sock
@@ -536,6 +573,19 @@ counts() { grep -qx "ok $1" out; }
 	[ "$(value ok)" -ge 50000 ]
 	(ulimit -v 80000; nl-observe --stats --max-series 10 many) >stats
 	[ "$(value series)" -le 11 ]
+}
+
+@test "--max-series is from 1 to 60000, and --every longer than 0" {
+	: >ev
+	for n in inf 0 60001 100000; do
+		run -125 nl-observe --max-series $n list ev
+		[[ $output == 'nl-observe: --max-series: '* ]]
+	done
+	run -0 nl-observe --max-series 60000 list ev
+	for t in 0 0s; do
+		run -125 nl-observe -F --every $t list ev
+		[ "$output" = 'nl-observe: --every: longer than 0' ]
+	done
 }
 
 @test "Of more policies than --max-series those with the shortest names are kept, whatever the order of lines" {

@@ -35,6 +35,8 @@ table() {
 	READER_FOR_EVER     bats events.bats 'went away and came again'
 	LOST_UNTOLD         bats sink.bats 'is told how many'
 	REPLACES_DEVICES    bats export.bats 'replaces a regular file alone'
+	NEVER_RESTS         bats ingest.bats 'costs nothing'
+	SCRAPED_BY_PAGES    bats export.bats 'it is 403'
 	DELIVERS_SOME       bats sink.bats 'each event that comes'
 	GIVES_TWICE         bats sink.bats 'no place gets a line twice'
 	UNTIL               @/circuit_test

@@ -126,6 +126,10 @@ static int observe_init(struct nl_svc *svc, char ***argv, struct nl_err *err)
 		return nl_fail(err, "--window: from 1s to 15m");
 	if (l->every.given && !l->follow)
 		return nl_fail(err, "--every: only with --follow");
+	if (l->every.given && !l->every.ns)
+		return nl_fail(err, "--every: longer than 0");
+	if (l->max_series.given && (l->max_series.n < 1 || l->max_series.n > NL_SERIES_MOST))
+		return nl_fail(err, "--max-series: from 1 to %d", NL_SERIES_MOST);
 	return 0;
 }
 

@@ -54,6 +54,9 @@ struct nl_source {
 	int done;                       /* of a decompressor: where its child says its status; -1 */
 	const char *packed;             /* the program, or NULL */
 	struct nl_socket socket;
+	/* a listener */
+	bool rests;                     /* who wants to connect waits: there are too many, or no descriptor is free */
+	struct nl_ticker rest;          /* it is tried again */
 };
 
 struct nl_source *nl_source_new(struct nl_intake *, enum nl_source_kind, int fd, const char *name, struct nl_err *);

@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -30,6 +31,7 @@ enum { REQUEST_MAX = 8192, ANSWER_MAX = 64 << 20, BACKLOG = 16 };
 struct nl_scrape {
 	struct nl_also listener, client;        /* client: fd -1 when there is none */
 	struct nl_ticker limit;                 /* at: when the client is cut off */
+	struct nl_ticker rest;                  /* at: when the listener is asked again */
 	struct nl_intake *in;
 	struct nl_ask *ask;
 	struct nl_socket socket;
@@ -51,6 +53,15 @@ static void drop(struct nl_scrape *s)
 	s->listener.events = POLLIN;
 	s->limit.at = NL_NEVER;
 	nl_out_free(&s->out);
+}
+
+static bool try_again(struct nl_intake *in, nl_time now, void *arg)
+{
+	struct nl_scrape *s = arg;
+	(void)in, (void)now;
+	s->rest.at = NL_NEVER;
+	s->listener.events = s->client.fd < 0 ? POLLIN : 0;
+	return true;
 }
 
 static bool cut_off(struct nl_intake *in, nl_time now, void *arg)
@@ -94,6 +105,43 @@ static bool is_token(const char *s, size_t n)
 	return n > 0;
 }
 
+/* This machine, with a port or without. */
+static bool is_ours(const char *host, size_t n)
+{
+	static const char *const ours[] = { "127.0.0.1", "[::1]", "localhost" };
+	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
+		size_t k = strlen(ours[i]);
+		if (n < k || strncasecmp(host, ours[i], k) != 0)
+			continue;
+		if (n == k || (host[k] == ':' && strspn(host + k + 1, "0123456789") >= n - k - 1))
+			return true;
+	}
+	return false;
+}
+
+/* A page in a browser must not read what is here: neither by a name of its own for our
+ * address (Host), nor by asking from elsewhere (Origin). */
+static bool is_foreign(const char *request)
+{
+	static const char host[] = "host:", origin[] = "origin:", http[] = "http://";
+	for (const char *line = strstr(request, "\r\n") + 2, *end; (end = strstr(line, "\r\n")) != line; line = end + 2) {
+		bool is_host = !strncasecmp(line, host, sizeof host - 1), is_origin = !strncasecmp(line, origin, sizeof origin - 1);
+		if (!is_host && !is_origin)
+			continue;
+		const char *from = line + (is_host ? sizeof host : sizeof origin) - 1, *to = end;
+		for (; from < to && (*from == ' ' || *from == '\t'); from++)
+			;
+		for (; to > from && (to[-1] == ' ' || to[-1] == '\t'); to--)
+			;
+		if (is_origin && strncasecmp(from, http, sizeof http - 1) != 0)
+			return true;
+		from += is_origin ? sizeof http - 1 : 0;
+		if (!is_ours(from, (size_t)(to - from)))
+			return true;
+	}
+	return false;
+}
+
 /* The first line: METHOD TARGET HTTP/1.x. */
 static void answer(struct nl_scrape *s)
 {
@@ -103,6 +151,10 @@ static void answer(struct nl_scrape *s)
 	if (!version || !is_token(line, (size_t)(target - line)) || end - version != 9 || memcmp(version, " HTTP/1.", 8) != 0
 	    || (version[8] != '0' && version[8] != '1')) {
 		refuse(&s->out, "400 Bad Request", "");
+		return;
+	}
+	if (s->socket.fd < 0 && is_foreign(line) && !MUTANT(SCRAPED_BY_PAGES)) {
+		refuse(&s->out, "403 Forbidden", "");
 		return;
 	}
 	size_t n = strcspn(++target, "? ");
@@ -161,6 +213,10 @@ static void listener_ready(struct nl_also *also, short revents)
 	struct nl_scrape *s = of(also, offsetof(struct nl_scrape, listener));
 	(void)revents;
 	int fd = s->client.fd >= 0 ? -EAGAIN : (int)s->in->run->os->syscall(SYS_accept4, s->listener.fd, 0, 0, SOCK_CLOEXEC | SOCK_NONBLOCK, 0, 0);
+	if (fd < 0 && fd != -EAGAIN && fd != -EINTR && fd != -ECONNABORTED) {
+		s->listener.events = 0;         // No descriptor, or no memory: in a second again.
+		s->rest.at = nl_after(nl_now(s->in->run), NL_SEC);
+	}
 	if (fd < 0)
 		return;
 	s->client = (struct nl_also){ .fd = fd, .events = POLLIN, .ready = client_ready };
@@ -216,8 +272,10 @@ struct nl_scrape *nl_scrape_open(struct nl_ask *ask, struct nl_intake *in, const
 	}
 	s->listener.events = POLLIN, s->listener.ready = listener_ready;
 	s->limit = (struct nl_ticker){ .every = LIMIT, .wake = cut_off, .arg = s, .at = NL_NEVER };
+	s->rest = (struct nl_ticker){ .every = NL_SEC, .wake = try_again, .arg = s, .at = NL_NEVER };
 	nl_intake_also(in, &s->listener);
 	nl_intake_tick(in, &s->limit);
+	nl_intake_tick(in, &s->rest);
 	return s;
 }
 

@@ -231,7 +231,7 @@ static bool ask_all(struct asked *a, const struct nl_intake *in, struct nl_sourc
 	a->n = 0;
 	bool ok = has_room(a);
 	for (struct nl_source *s = in->sources; s; s = s->next)
-		if (s->fd >= 0 && !s->ended && (s->kind != NL_SRC_FILE || (s == file && s->packed)))
+		if (s->fd >= 0 && !s->ended && !s->rests && (s->kind != NL_SRC_FILE || (s == file && s->packed)))
 			ok &= ask(a, s->fd, POLLIN, s, NULL);
 	for (struct nl_also *o = in->also; o; o = o->next)
 		ok &= ask(a, o->fd, o->events, NULL, o);
@@ -275,6 +275,7 @@ static void remove_ended(struct nl_intake *in)
 			continue;
 		}
 		*p = s->next;
+		s->of->rests = false;           // A listener has room for one more.
 		free_source(in, s);
 	}
 }

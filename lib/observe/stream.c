@@ -7,6 +7,7 @@
  */
 #include "observe/intake.h"
 
+#include "mut.h"
 #include "os.h"
 
 #include <errno.h>
@@ -28,6 +29,14 @@ int nl_stream_add(struct nl_intake *in, const char *name, int fd, enum nl_source
 	return 0;
 }
 
+static bool try_again(struct nl_intake *in, nl_time now, void *arg)
+{
+	struct nl_source *listener = arg;
+	(void)in, (void)now;
+	listener->rests = false;
+	return true;
+}
+
 int nl_socket_add(struct nl_intake *in, const char *path, int type, struct nl_err *err)
 {
 	struct nl_source *s = nl_source_new(in, type == SOCK_DGRAM ? NL_SRC_DATAGRAMS : NL_SRC_LISTENER, -1, path, err);
@@ -39,6 +48,10 @@ int nl_socket_add(struct nl_intake *in, const char *path, int type, struct nl_er
 		return -1;
 	}
 	s->fd = s->socket.fd;
+	if (s->kind == NL_SRC_LISTENER) {
+		s->rest = (struct nl_ticker){ .every = NL_SEC, .wake = try_again, .arg = s };
+		nl_intake_tick(in, &s->rest);
+	}
 	return 0;
 }
 
@@ -46,9 +59,10 @@ static void take_connections(struct nl_intake *in, struct nl_source *listener)
 {
 	struct nl_err err;
 	unsigned n = 0;
+	int fd = 0;
 	for (const struct nl_source *s = in->sources; s; s = s->next)
 		n += s->of == listener;
-	for (int fd = 0; n < CONNECTIONS && fd >= 0; n++) {
+	for (; n < CONNECTIONS && fd >= 0; n++) {
 		fd = (int)in->run->os->syscall(SYS_accept4, listener->fd, 0, 0, SOCK_CLOEXEC | SOCK_NONBLOCK, 0, 0);
 		struct nl_source *s = fd < 0 ? NULL : nl_source_new(in, NL_SRC_STREAM, fd, listener->name, &err);
 		if (s)
@@ -56,6 +70,7 @@ static void take_connections(struct nl_intake *in, struct nl_source *listener)
 		else if (fd >= 0)
 			in->run->os->close(fd);
 	}
+	listener->rests = (fd >= 0 || (fd != -EAGAIN && fd != -EINTR && fd != -ECONNABORTED)) && !MUTANT(NEVER_RESTS);
 }
 
 /* A datagram holds whole lines. */

@@ -23,7 +23,7 @@ struct nl_system *nl_system_new(struct nl_system_cfg cfg)
 	struct nl_system *s = calloc(1, sizeof *s);
 	if (!s)
 		return NULL;
-	cfg.series = cfg.series == 0 ? NL_SERIES_MAX : cfg.series < 60000 ? cfg.series : 60000;
+	cfg.series = cfg.series == 0 ? NL_SERIES_MAX : cfg.series < NL_SERIES_MOST ? cfg.series : NL_SERIES_MOST;
 	s->cfg = cfg;
 	s->latest_us = -1;
 	s->key = nl_hash_key();

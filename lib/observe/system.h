@@ -21,6 +21,7 @@
 #include "observe/runs.h"
 #include "observe/sketch.h"
 
+#define NL_SERIES_MOST 60000            /* and the greatest one */
 #define NL_SERIES_MAX 2000              /* the limit that OpenTelemetry recommends */
 #define NL_EXACT 256                    /* requests whose durations are kept as they are */
 #define NL_WINDOW_SECONDS 900           /* the longest window */

@@ -128,7 +128,7 @@ const struct nl_top_column nl_top_column_of[NL_TOP_COLUMNS] = {
 	{ "REQ/s", 5, 2, false, put_per_s, per_s }, { "ERR%", 4, 3, false, put_failed, failed }, { "LAST 60s", SPARK, 7, true, put_spark, NULL },
 	{ "P50", 6, 6, false, put_p50, p50 }, { "P99", 6, 4, false, put_p99, p99 }, { "RETRYx", 6, 11, false, put_retry, retry },
 	{ "RECOV%", 6, 12, false, put_recovered, recovered }, { "REJ", 5, 9, false, put_rejected, rejected }, { "BULK", 9, 13, true, put_bulk, bulk },
-	{ "LAST-ERR", 9, 8, true, put_err, NULL }, { "AGE", 5, 10, false, put_age, age },
+	{ "LAST-ERR", 9, 8, true, put_err, NULL }, { "AGE", 6, 10, false, put_age, age },
 };
 
 unsigned nl_top_columns(void)

@@ -88,13 +88,17 @@ int nl_trace_answer(struct nl_trace *t, struct nl_out *o, bool json, struct nl_e
 		return 1;
 	}
 	uint64_t a = t->span[found].trace[0], b = t->span[found].trace[1], m = 0;
+	struct span *of = malloc(n * sizeof *of);       // A copy: lines may come after this answer, and another one.
+	if (!of)
+		return nl_fail(err, "out of memory");
 	for (uint64_t i = 0; i < n; i++)
 		if (t->span[i].trace[0] == a && t->span[i].trace[1] == b)
-			t->span[m++] = t->span[i];
-	qsort(t->span, m, sizeof *t->span, by_start);
+			of[m++] = t->span[i];
+	qsort(of, m, sizeof *of, by_start);
 	if (!json)
 		nl_out_put(o, "trace %016llx%016llx\n", (unsigned long long)a, (unsigned long long)b);
 	for (uint64_t i = 0; i < m; i++)
-		put(o, &t->span[i], t->span[i].span == t->wanted, json);
+		put(o, &of[i], of[i].span == t->wanted, json);
+	free(of);
 	return 0;
 }
