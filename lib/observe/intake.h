@@ -16,7 +16,7 @@
 #include "observe/source.h"
 #include "socket.h"
 
-enum { NL_READ = 256 * 1024 };          /* bytes at once: they stay in the cache */
+enum { NL_READ = 512 * 1024 };          /* bytes at once: they stay in the cache */
 
 enum nl_source_kind {
 	NL_SRC_FILE,                    /* read whenever there is more; path may be opened again */

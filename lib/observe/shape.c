@@ -178,7 +178,7 @@ static const char *fits(struct nl_shapes *s, struct nl_fact *f, const char *line
 		return NULL;
 	const char *p = line + EVENT_AT + sort->literal.n;
 	size_t n = letters(p, LETTERS_POLICY);
-	*f = nl_no_fact;
+	copy(f, &nl_no_fact, sizeof *f);
 	f->time_us = time_of(s, line + TIME_AT);
 	if (f->time_us < 0 || n == 0 || n > 64)
 		return NULL;
