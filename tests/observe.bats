@@ -93,6 +93,7 @@ truth() { jq -sc "$@"; }
 	make_log
 	run -0 nl-observe list ev
 	[[ ${lines[0]} == POLICY* && ${lines[1]} == breaker/api* && ${lines[2]} == timeout/slow* ]]
+	nl-observe list --json ev | jq -r '"\(.kind)/\(.policy)"' | diff <(awk 'NR > 1 { print $1 }' <<<"$output") -
 	while IFS= read -r line; do
 		((${#line} <= 80))
 	done <<<"$output"
@@ -135,7 +136,7 @@ truth() { jq -sc "$@"; }
 			| .event | sub(".*[.]"; "") | sub("opened"; "open")) end),
 		last_error: ($failed | if length == 0 then null else max_by(.time) | .err end)}' ev >want
 	nl-observe list --json ev | jq -c . >got
-	diff <(jq -S . want) <(jq -S . got)
+	diff <(jq -S . want) <(jq -s 'sort_by(.kind, .policy)[]' got | jq -S .)
 	[ "$(wc -l <got)" -eq 12 ]
 }
 
@@ -162,6 +163,45 @@ truth() { jq -sc "$@"; }
 	for w in 0s 16m x; do
 		run -125 nl-observe rate api-000 --window "$w" ev
 	done
+}
+
+@test "list and summary count what is in the --window, as text, as JSON and as Markdown alike" {
+	eventgen -n 3000 -p 4 -t 1000 -e 300000 >ev
+	truth "$lib"'. as $all | within(60) as $in | group_by([.kind, .policy])[] | .[0].policy as $p | ($in | map(select(.policy == $p))) as $of
+		| {policy: $p, requests: ($of | requests | length), failures: ($of | requests | map(select(.event == "nl.request.failure")) | length),
+		rejected: ($of | requests | map(select(.err == "rejected")) | length), attempts: null, recovered: null, max_s: null}' ev | jq -Sc . >want
+	nl-observe list --json --window 1m ev >out
+	fields='{policy, requests, failures, rejected, attempts, recovered, max_s}'
+	jq -Sc "$fields" out | sort | diff <(sort want) -
+	nl-observe --json --window 1m ev | jq -Sc ".policies[] | $fields" | sort | diff <(sort want) -
+	nl-observe --json --window 1m ev | jq -e '.window_s == 60 and .requests > 1000'
+	nl-observe list --window 1m ev | awk 'NR > 1 { print $1, $2, $6, $7, $8 }' | diff <(jq -r '"\(.kind)/\(.policy) \(.requests) - - \(.rejected)"' out) -
+	nl-observe --window 1m ev | grep -qx 'below: the last 60.0s'
+	nl-observe --md --window 1m ev >md
+	grep -qx 'Policies: the last 60.0s.' md
+	run ! grep 'retries hid' md
+	grep -q "^| $(jq -rs '.[0] | "\(.kind)/\(.policy) | \(.requests) | \(.failures) |"' out)" md
+	for query in 'circuit api' 'explain api' verify 'replay --set retry/api.attempts=1' 'diff now' 'state api' export; do
+		# shellcheck disable=SC2086
+		run -125 nl-observe $query --window 1m ev
+		[ "$output" = "nl-observe: ${query%% *}: has no --window" ]
+	done
+}
+
+@test "What is late or from the future is counted in totals, and said to be" {
+	mkdir log
+	event() { printf '{"nl":1,"time":"%s","event":"nl.request.failure","sev":13,"policy":"db","kind":"retry","trace_id":"000000000000000000000000000000a1","span_id":"00000000000000a1","run":"00000000000000a1","seq":%d,"depth":0,"pid":1,"mono_us":1,"cmd":"x","exit":1,"err":"exit_1","dur_s":0.1,"attempts":1}\n' "$1" "$2"; }
+	event 2199-01-01T00:00:00.000000Z 0 >ev
+	event 2199-01-01T00:00:00.000000Z 1 >>ev
+	start nl-observe unix:sock >out
+	wait_for 20 test -S sock
+	ear=$pid
+	nl-sink unix:sock <ev
+	kill "$ear"
+	wait "$ear" || :
+	grep -qx '2 events of 1 run; 2 of 2 calls failed' out
+	grep -qx 'counted in totals, not in windows: 0 late, 2 from the future' out
+	run ! grep 'not counted' out
 }
 
 @test "pct prints percentiles of how long requests took, by nearest rank" {
@@ -367,7 +407,8 @@ truth() { jq -sc "$@"; }
 			nl-observe --from "$at" --json list $source | diff - <(nl-observe --from "$whole" --json list ev)
 			nl-observe asof "$at" --json list $source | diff - <(nl-observe asof "$whole" --json list ev)
 		done
-		nl-observe --from "$at" --json list <ev | diff - <(nl-observe --from "$whole" --json list ev)
+		nl-observe --from "$at" --json list <ev >piped
+		nl-observe --from "$whole" --json list ev | diff piped -
 		(read -r _ && nl-observe --from "$at" --stats) <ev | diff - <(sed 1d ev | nl-observe --from "$whole" --stats)
 	done
 	run -125 nl-observe --from '5m ago' list < <(cat ev)

@@ -124,6 +124,8 @@ static int observe_init(struct nl_svc *svc, char ***argv, struct nl_err *err)
 		return -1;
 	if (!nl_asked_window_fits(&l->what))
 		return nl_fail(err, "--window: from 1s to 15m");
+	if (l->what.window.given && !l->query->windowed)
+		return nl_fail(err, "%s: has no --window", l->query->name);
 	if (l->every.given && !l->follow)
 		return nl_fail(err, "--every: only with --follow");
 	if (l->every.given && !l->every.ns)

@@ -50,7 +50,7 @@ TOTAL(recovered, s->recovered)
 TOTAL(exhausted, s->exhausted)
 TOTAL(opens, s->opens)
 TOTAL(amplification, s->all.requests ? (double)s->attempts / (double)s->all.requests : -1)
-TOTAL(events, nl_system_lines(ask->system)[NL_LINE_OK])
+TOTAL(events, nl_ask_counted(ask))
 TOTAL(lost, nl_runs_sum(nl_system_runs(ask->system)).lost)
 TOTAL(killed, nl_runs_sum(nl_system_runs(ask->system)).open)
 TOTAL(calls, nl_system_calls(ask->system).requests)
@@ -231,5 +231,5 @@ static int check_answer(struct nl_ask *ask, struct nl_out *o, struct nl_err *err
 
 const struct nl_query nl_q_check = {
 	.name = "check", .args = "CONDITION[; CONDITION]...", .about = "status 0 it holds, 1 a warning, 2 critical, 3 not known", .least = 1, .most = 1,
-	.begin = check_begin, .answer = check_answer,
+	.windowed = true, .begin = check_begin, .answer = check_answer,
 };

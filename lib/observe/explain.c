@@ -106,7 +106,7 @@ static void put_rule(struct nl_out *o, const struct nl_story *s, const struct nl
 	const struct nl_beat *b = s->opened;
 	char span[32];
 	if (b->reason == NL_WHY_CONSECUTIVE)
-		nl_out_put(o, "why         %u failures in a row; the rule: %u\n", b->failures, r->failures);
+		nl_out_put(o, "why         %u failure%s in a row; the rule: %u\n", b->failures, b->failures == 1 ? "" : "s", r->failures);
 	else if (b->reason == NL_WHY_PROBE)
 		nl_out_put(o, "why         a probe failed while it was half-open\n");
 	else if (b->reason == NL_WHY_RATE)

@@ -114,23 +114,32 @@ static void put_all_hidden(struct nl_out *o, const struct nl_series **s, unsigne
 	put_hidden(o, sum);
 }
 
+static void put_totals(struct nl_ask *ask, struct nl_out *o)
+{
+	struct nl_counts calls = nl_system_calls(ask->system);
+	char text[32];
+	nl_out_put(o, "**%llu** call%s, **%llu** failed (%.1f %%)", (unsigned long long)calls.requests, calls.requests == 1 ? "" : "s",
+	           (unsigned long long)calls.failures, calls.requests ? 100.0 * (double)calls.failures / (double)calls.requests : 0);
+	if (nl_system_latest(ask->system) >= 0)
+		nl_out_put(o, ", until %.19s UTC", nl_time_text(nl_system_latest(ask->system) * NL_US, text));
+	nl_out_put(o, ".\n");
+	if (ask->window_us)
+		nl_out_put(o, "Policies: the last %s.\n", nl_span_text((double)ask->window_us / 1e6, text));
+}
+
 int nl_summary_md(struct nl_ask *ask, struct nl_out *o, struct nl_err *err)
 {
 	unsigned n;
-	char until[28];
-	struct nl_counts calls = nl_system_calls(ask->system);
 	struct nl_ask plain = *ask;
 	plain.json = false;
 	const struct nl_series **s = nl_ask_sorted(ask, NL_WORST_FIRST, &n);
 	if (!s)
 		return nl_fail(err, "out of memory");
 	nl_out_put(o, "### Nine Lives\n\n");
-	if (nl_system_latest(ask->system) < 0)
+	if (!nl_ask_counted(ask))
 		nl_out_put(o, "No events.\n");
 	else
-		nl_out_put(o, "**%llu** calls, **%llu** failed (%.1f %%), until %.19s UTC.\n", (unsigned long long)calls.requests,
-		           (unsigned long long)calls.failures, calls.requests ? 100.0 * (double)calls.failures / (double)calls.requests : 0,
-		           nl_time_text(nl_system_latest(ask->system) * NL_US, until));
+		put_totals(ask, o);
 	size_t before = o->n;
 	nl_out_put(o, "\n```\n");
 	nl_put_trouble(&plain, o);
@@ -142,7 +151,8 @@ int nl_summary_md(struct nl_ask *ask, struct nl_out *o, struct nl_err *err)
 		nl_out_put(o, "\n| Policy | Calls | Failed | Failed | p50 | p99 | State | Last error |\n|---|--:|--:|--:|--:|--:|---|---|\n");
 		for (unsigned i = 0; i < n; i++)
 			put_row(ask, o, s[i]);
-		put_all_hidden(o, s, n);
+		if (!ask->window_us)            // It is known of all time alone.
+			put_all_hidden(o, s, n);
 	}
 	free(s);
 	return 0;

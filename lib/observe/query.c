@@ -123,39 +123,61 @@ static bool is_worth_a_line(const struct nl_series *s)
 	return s->all.requests || s->rejected || s->timeouts || s->retried || s->all_moves || s->max > 0 || s->degraded;
 }
 
+/* What is compared, measured once. */
+struct row { const struct nl_series *s; double rate; uint64_t requests; bool open; };
+
 static int by_name(const void *a, const void *b)
 {
-	const struct nl_series *x = *(const struct nl_series *const *)a, *y = *(const struct nl_series *const *)b;
+	const struct nl_series *x = ((const struct row *)a)->s, *y = ((const struct row *)b)->s;
 	int r = strcmp(x->kind_text, y->kind_text);
 	return r ? r : strcmp(x->policy, y->policy);
 }
 
 static int by_trouble(const void *a, const void *b)
 {
-	const struct nl_series *x = *(const struct nl_series *const *)a, *y = *(const struct nl_series *const *)b;
-	int open = strstr(nl_series_state(y), "open") != NULL, other = strstr(nl_series_state(x), "open") != NULL;
-	double r = nl_series_rate(x, 0, 0), q = nl_series_rate(y, 0, 0);
-	if (open != other)
-		return open - other;
-	if (r < q || r > q)
-		return r < q ? 1 : -1;
-	if (x->all.requests != y->all.requests)
-		return x->all.requests < y->all.requests ? 1 : -1;
+	const struct row *x = a, *y = b;
+	if (x->open != y->open)
+		return y->open - x->open;
+	if (x->rate < y->rate || x->rate > y->rate)
+		return x->rate < y->rate ? 1 : -1;
+	if (x->requests != y->requests)
+		return x->requests < y->requests ? 1 : -1;
 	return by_name(a, b);
+}
+
+static struct row measure(struct nl_ask *ask, const struct nl_series *s)
+{
+	return (struct row){
+		.s = s, .rate = nl_series_rate(s, ask->now_us, ask->window_us), .open = strstr(nl_series_state(s), "open"),
+		.requests = nl_series_counts(s, ask->now_us, ask->window_us).requests,
+	};
 }
 
 const struct nl_series **nl_ask_sorted(struct nl_ask *ask, enum nl_sorting order, unsigned *n)
 {
 	unsigned all = nl_system_count(ask->system);
 	const struct nl_series **list = calloc(all + 1, sizeof(void *));
+	struct row *row = calloc(all + 1, sizeof *row);
 	*n = 0;
-	if (!list)
+	if (!list || !row) {
+		free(list);
+		free(row);
 		return NULL;
+	}
 	for (unsigned i = 0; i < all; i++) {
 		const struct nl_series *s = nl_system_series(ask->system, i);
 		if (is_worth_a_line(s))
-			list[(*n)++] = s;
+			row[(*n)++] = measure(ask, s);
 	}
-	qsort(list, *n, sizeof(void *), order == NL_BY_NAME ? by_name : by_trouble);
+	qsort(row, *n, sizeof *row, order == NL_BY_NAME ? by_name : by_trouble);
+	for (unsigned i = 0; i < *n; i++)
+		list[i] = row[i].s;
+	free(row);
 	return list;
+}
+
+uint64_t nl_ask_counted(const struct nl_ask *ask)
+{
+	const uint64_t *lines = nl_system_lines(ask->system);
+	return lines[NL_LINE_OK] + lines[NL_LINE_LATE] + lines[NL_LINE_SKEWED];
 }

@@ -35,6 +35,7 @@ struct nl_query {
 	const char *name, *args, *about;        /* "rate", "POLICY", "failures of all requests, 0 to 1" */
 	unsigned least, most;                   /* words that it takes; on the command line what follows are sources */
 	bool live;                              /* follows its sources, unless --once */
+	bool windowed;                          /* takes --window */
 	/* Checks the words before anything is read, and listens if it must.  May be NULL. */
 	int (*begin)(struct nl_ask *, struct nl_intake *, struct nl_err *);
 	/* The answer into out, and the exit status: 0..3; -1 with err is 125.  err is empty before, and said if it is
@@ -72,7 +73,10 @@ const char *nl_safe_text(const char *, unsigned columns, char buf[256]);
 /* Statuses of check, as monitoring plugins have them. */
 enum { NL_CHECK_HOLDS, NL_CHECK_WARNING, NL_CHECK_CRITICAL, NL_CHECK_UNKNOWN };
 
-/* Series worth a line, worst first: open breakers, then by the rate of failures, then by requests.  To be freed. */
+/* Events that are counted: late ones and those from the future, too. */
+uint64_t nl_ask_counted(const struct nl_ask *);
+
+/* Series worth a line, worst first: open breakers, then by the rate of failures in the window, then by requests.  To be freed. */
 enum nl_sorting { NL_BY_NAME, NL_WORST_FIRST };
 const struct nl_series **nl_ask_sorted(struct nl_ask *, enum nl_sorting, unsigned *n);
 

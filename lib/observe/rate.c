@@ -46,7 +46,8 @@ static int rate_answer(struct nl_ask *ask, struct nl_out *o, struct nl_err *err)
 }
 
 const struct nl_query nl_q_rate = {
-	.name = "rate", .args = "POLICY", .about = "failures of all requests of a policy, 0 to 1", .least = 1, .most = 1, .answer = rate_answer,
+	.name = "rate", .args = "POLICY", .about = "failures of all requests of a policy, 0 to 1", .least = 1, .most = 1, .windowed = true,
+	.answer = rate_answer,
 };
 
 /* "50,99.9": each from 0 to 100. */
@@ -111,8 +112,8 @@ static int pct_answer(struct nl_ask *ask, struct nl_out *o, struct nl_err *err)
 }
 
 const struct nl_query nl_q_pct = {
-	.name = "pct", .args = "POLICY P[,P]...", .about = "percentiles of how long its requests took", .least = 2, .most = 2, .begin = pct_begin,
-	.answer = pct_answer,
+	.name = "pct", .args = "POLICY P[,P]...", .about = "percentiles of how long its requests took", .least = 2, .most = 2, .windowed = true,
+	.begin = pct_begin, .answer = pct_answer,
 };
 
 static int state_answer(struct nl_ask *ask, struct nl_out *o, struct nl_err *err)

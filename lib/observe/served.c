@@ -120,6 +120,8 @@ static int find_query(struct nl_ctx *c, struct request *r)
 	if (n < r->q->least || n > r->q->most)
 		return nl_refuse(c, NL_INVALID_ARGS, "words", "%s: %s (%s %s)", r->q->name, n < r->q->least ? "missing operand" : "too many operands",
 		                 r->q->name, r->q->args);
+	if (r->window_us && !r->q->windowed)
+		return nl_refuse(c, NL_INVALID_ARGS, "window", "%s: has no window", name);
 	memcpy(r->arg, r->word + first, n * sizeof *r->arg);
 	r->words = n;
 	if (r->q == &nl_q_diff && nl_moment_read(r->arg[0], 0) < 0 && !nl_moment_is_relative(r->arg[0]))

@@ -214,6 +214,6 @@ static int top_answer(struct nl_ask *ask, struct nl_out *o, struct nl_err *err)
 }
 
 const struct nl_query nl_q_top = {
-	.name = "top", .args = "", .about = "the policies on the whole terminal, each second", .live = true, .begin = top_begin, .answer = top_answer,
+	.name = "top", .args = "", .about = "the policies on the whole terminal, each second", .live = true, .windowed = true, .begin = top_begin, .answer = top_answer,
 	.end = top_end,
 };

@@ -24,7 +24,7 @@ static void put_lines(struct nl_ask *ask, struct nl_out *o)
 {
 	static const char *const what[NL_LINES] = {
 		[NL_LINE_TORN] = "torn", [NL_LINE_BAD_JSON] = "bad", [NL_LINE_DUP_KEY] = "spliced", [NL_LINE_TOO_LONG] = "too long",
-		[NL_LINE_NEWER] = "of a later version", [NL_LINE_DUP] = "read twice", [NL_LINE_LATE] = "late", [NL_LINE_SKEWED] = "from the future",
+		[NL_LINE_NEWER] = "of a later version", [NL_LINE_DUP] = "read twice",
 	};
 	const uint64_t *lines = nl_system_lines(ask->system);
 	bool any = false;
@@ -43,6 +43,22 @@ static void put_lines(struct nl_ask *ask, struct nl_out *o)
 		nl_out_end(o, '}');
 	else if (any)
 		nl_out_put(o, "\n");
+}
+
+/* Counted, but not everywhere. */
+static void put_untimely(struct nl_ask *ask, struct nl_out *o)
+{
+	uint64_t late = nl_system_lines(ask->system)[NL_LINE_LATE], skewed = nl_system_lines(ask->system)[NL_LINE_SKEWED];
+	if (!late && !skewed)
+		return;
+	if (!ask->json) {
+		nl_out_put(o, "counted in totals, not in windows: %llu late, %llu from the future\n", (unsigned long long)late, (unsigned long long)skewed);
+		return;
+	}
+	begin(o, "untimely");
+	nl_out_uint(o, "late", late);
+	nl_out_uint(o, "skewed", skewed);
+	nl_out_end(o, '}');
 }
 
 /* The worst runs that lost something, and of those without an end the last. */
@@ -172,6 +188,7 @@ void nl_put_trouble(struct nl_ask *ask, struct nl_out *o)
 	char text[120];
 	struct worst worst = { 0 };
 	put_lines(ask, o);
+	put_untimely(ask, o);
 	if (sum.lost || sum.open)               // Without the memory to know them, none is named.
 		(void)nl_runs_each_trouble(nl_system_runs(ask->system), note_run, &worst);
 	if (sum.lost)
