@@ -248,8 +248,8 @@ static size_t more(char *buf, size_t size, bool help)
 		"  A + B                   A wraps B\n"
 		"  A | B                   try A; on failure B\n"
 		"  (A | B) + C             parentheses group\n"
-		"  retry(5, hold)          a layer: nl-retry, with its options by their long names\n"
-		"  timeout(2s)  breaker(NAME)  bulkhead(NAME)  race(hedge=2)  fallback(stale=1d:KEY)\n"
+		"  retry(5, hold)          a layer: nl-retry, its options by their long names\n"
+		"  timeout(2s)  breaker(NAME)  bulkhead(NAME)  race(hedge=2)  fallback(stale=1d)\n"
 		"  pass  fail  @NAME       nothing, failure, a policy of a file\n"
 		"  once                    nothing; for --check: COMMAND must not be done twice\n";
 	static const char layers[] = "retry\ntimeout\nbreaker\nbulkhead\nrace\nfallback\npass\nonce\nfail\n";

@@ -303,3 +303,11 @@ readme_block() {
 		[ "$(wc -l <requests)" -ge 3 ]
 	done
 }
+
+@test "Each --help fits a terminal of 80 columns" {
+	local tool
+	for tool in "$NL_BIN"/nl-*; do
+		"$tool" --help >help
+		run ! grep -E '^.{81}' help
+	done
+}

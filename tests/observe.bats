@@ -409,7 +409,8 @@ truth() { jq -sc "$@"; }
 		done
 		nl-observe --from "$at" --json list <ev >piped
 		nl-observe --from "$whole" --json list ev | diff piped -
-		(read -r _ && nl-observe --from "$at" --stats) <ev | diff - <(sed 1d ev | nl-observe --from "$whole" --stats)
+		(read -r _ && nl-observe --from "$at" --stats) <ev >piped
+		sed 1d ev | nl-observe --from "$whole" --stats | diff piped -
 	done
 	run -125 nl-observe --from '5m ago' list < <(cat ev)
 	[[ $output == "nl-observe: '5m ago': now is the last event's time, unknown before a pipe is read; give a whole time, as 2026-11-24T13:00" ]]

@@ -191,6 +191,6 @@ static void blame_end(struct nl_ask *ask)
 }
 
 const struct nl_query nl_q_blame = {
-	.name = "blame", .args = "", .about = "where the time of callers went: attempts, back-off, queue, grace", .windowed = true,
+	.name = "blame", .args = "", .about = "where time went: attempts, back-off, queue, grace", .windowed = true,
 	.begin = blame_begin, .answer = blame_answer, .end = blame_end,
 };

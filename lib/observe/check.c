@@ -230,6 +230,6 @@ static int check_answer(struct nl_ask *ask, struct nl_out *o, struct nl_err *err
 }
 
 const struct nl_query nl_q_check = {
-	.name = "check", .args = "CONDITION[; CONDITION]...", .about = "status 0 it holds, 1 a warning, 2 critical, 3 not known", .least = 1, .most = 1,
+	.name = "check", .args = "CONDITION[; CONDITION]...", .about = "status 0 holds, 1 warning, 2 critical, 3 not known", .least = 1, .most = 1,
 	.windowed = true, .begin = check_begin, .answer = check_answer,
 };

@@ -308,6 +308,6 @@ static void explain_end(struct nl_ask *ask)
 }
 
 const struct nl_query nl_q_explain = {
-	.name = "explain", .args = "POLICY|SPAN", .about = "why a breaker opened, how calls failed, what a call was part of", .least = 1, .most = 1,
+	.name = "explain", .args = "POLICY|SPAN", .about = "why a breaker opened, how calls failed, a call's tree", .least = 1, .most = 1,
 	.begin = explain_begin, .answer = explain_answer, .end = explain_end,
 };

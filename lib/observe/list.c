@@ -183,7 +183,7 @@ static int summary_answer(struct nl_ask *ask, struct nl_out *o, struct nl_err *e
 }
 
 const struct nl_query nl_q_summary = {
-	.name = "summary", .args = "", .about = "what there is in all, what is missing, and the policies", .windowed = true,
+	.name = "summary", .args = "", .about = "what there is in all, what is missing, the policies", .windowed = true,
 	.answer = summary_answer,
 };
 

@@ -140,6 +140,6 @@ static int state_answer(struct nl_ask *ask, struct nl_out *o, struct nl_err *err
 }
 
 const struct nl_query nl_q_state = {
-	.name = "state", .args = "POLICY", .about = "a breaker's: closed, open, half_open, forced_open; else -", .least = 1, .most = 1,
+	.name = "state", .args = "POLICY", .about = "a breaker's: closed, open, half_open, forced_open, -", .least = 1, .most = 1,
 	.answer = state_answer,
 };
