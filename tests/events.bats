@@ -342,8 +342,8 @@ heard_at() {
 		NL_EVENTS=$(heard_at $kind $kind)@debug run --separate-stderr -0 nl-timeout 10 true
 		[ -z "$stderr" ]
 		wait_for 5 grep -q run.ended $kind.heard
-		kill $pid
-		wait $pid || :
+		kill "$pid"
+		wait "$pid" || :
 		[ "$(kinds $kind.heard)" = "run.started request.success run.ended" ]
 		judge $kind.heard
 		NL_EVENTS=$(heard_at $kind $kind) run --separate-stderr -0 nl-timeout 10 true
@@ -362,8 +362,8 @@ heard_at() {
 @test "What a pipe or socket without a reader loses goes elsewhere by |" {
 	mkfifo p
 	hears dgram s
-	kill $pid
-	wait $pid || :
+	kill "$pid"
+	wait "$pid" || :
 	for place in "fifo:$PWD/p" "unix:$PWD/s" "unix:$PWD/none"; do
 		rm -f b
 		NL_EVENTS="$place|$PWD/b" run --separate-stderr -0 nl-timeout 10 true
@@ -381,15 +381,15 @@ heard_at() {
 		NL_EVENTS=$(heard_at $kind $kind)@debug start nl-retry -b constant:1ms -j none -n 3 sh -c 'touch at.$NL_ATTEMPT; until [ -e go.$NL_ATTEMPT ]; do sleep 0.01; done; exit 1'
 		retry=$pid
 		wait_for 5 test -e at.1
-		kill $reader
-		wait $reader || :
+		kill "$reader"
+		wait "$reader" || :
 		touch go.1
 		wait_for 5 test -e at.2
 		hears $kind $kind
 		touch go.2 go.3
 		wait_for 5 grep -q run.ended $kind.heard
-		wait $retry || [ $? = 1 ]
-		kill $pid
+		wait "$retry" || [ $? = 1 ]
+		kill "$pid"
 		[ "$(kinds $kind.heard)" = "run.started retry.attempt retry.exhausted request.failure run.ended" ]
 		[ "$(ev 'select(.event=="nl.run.ended") | "\(.events) \(.dropped)"' $kind.heard)" = "6 1" ]
 	done
@@ -412,7 +412,7 @@ heard_at() {
 		[ "$(jq -s 'map(select(.event == "nl.run.ended").events) | add' got)" = "$(wc -l <got)" ]
 		[ "$(wc -l <got)" = 409 ]
 		judge got
-		[ $kind = fifo ] || kill $pid
+		[ "$kind" = fifo ] || kill "$pid"
 	done
 	exec 9>&-
 }

@@ -195,6 +195,7 @@ hears() {
 	else
 		rm -f "$2"
 		ear "$1" "$2" >>"$2.heard" 3>&- &
+		# shellcheck disable=SC2034
 		pid=$!
 		wait_for 5 test -S "$2"
 	fi

@@ -184,7 +184,9 @@ spaced() { awk -v n="$1" '{ if (NR > 1 && $1 - at < .5) exit 2; at = $1 } END { 
 	perl -MIO::Socket::UNIX -e '$| = 1; for (0 .. 1000) { $s[$_] = IO::Socket::UNIX->new(Peer => "sock") or die } print "all\n"; sleep' >there 2>&1 3>&- &
 	crowd=$!
 	wait_for 20 grep -q all there
-	before=$(wc -l <trace) printed=$(wc -l <out)
+	before=$(wc -l <trace)
+	# shellcheck disable=SC2034
+	printed=$(wc -l <out)
 	wait_for 10 eval '(($(wc -l <out) > printed + 60))'
 	(($(wc -l <trace) - before < 100))
 	kill "$crowd" "$pid"

@@ -72,7 +72,7 @@ awk -v dir="$dir" -v want="$want" -v calls="$calls" -v line="$line" '
 		while ((getline l <(dir "/" m "/ev")) > 0) {
 			if (l ~ /"event":"nl\.run\./)
 				continue
-			gsub(/"(nl|sev|pid|seq|mono_us|at_us|exit|killed|[a-z_]+_s)":[^,}]*[,}]/, "", l)
+			gsub(/"(nl|sev|pid|seq|[a-z_]+_us|exit|killed|[a-z_]+_s)":[^,}]*[,}]/, "", l)
 			gsub(/"(time|policy|trace_id|span_id|parent_id|run|cmd|signal|err)":"[^"]*"[,}]/, "", l)
 			sub(/"reason":"limit"[,}]/, "", l)
 			sub(/"last":\[[^]]*\][,}]?/, "", l)
