@@ -43,22 +43,9 @@ static const struct nl_opt options[] = {
 static int ctl_init(struct nl_svc *svc, char ***argv, struct nl_err *err)
 {
 	struct nl_ctl_line *c = (struct nl_ctl_line *)svc;
-	bool options_end = (*argv)[-1] && !strcmp((*argv)[-1], "--");
-	char **word = *argv;
-	c->operand = word;
-	while (*word) {
-		c->operand[c->operands++] = *word++;
-		if (options_end)
-			continue;
-		char **before = word;
-		enum nl_opt_result r = nl_opt_parse(svc, &word, false, err);
-		if (r == NL_OPT_ERROR)
-			return -1;
-		if (r != NL_OPT_OK && !c->about)
-			c->about = r;
-		options_end = word > before && !strcmp(word[-1], "--");
-	}
-	*argv = word;
+	c->operand = *argv;
+	if (nl_opt_words(svc, argv, &c->operands, &c->about, err) < 0)
+		return -1;
 	if (!c->operands && !c->about)
 		return nl_fail(err, "missing COMMAND (try --help)");
 	const struct nl_command *cmd = NULL;

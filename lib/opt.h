@@ -81,6 +81,10 @@ bool nl_opt_is_gnu(const struct nl_layer *, const struct nl_opt *);
  * grammar alone, errors in GNU's words, of the common options only --help and
  * --version. */
 enum nl_opt_result nl_opt_parse(struct nl_svc *, char ***argv, bool gnu, struct nl_err *);
+/* Operands and options in any order, options up to a "--" (also one just before *argv):
+ * all of *argv is taken, and its operands are the first `words` of it.  about: the first
+ * that was no NL_OPT_OK, --help and the like.  0, -1 with err. */
+int nl_opt_words(struct nl_svc *, char ***argv, unsigned *words, enum nl_opt_result *about, struct nl_err *);
 
 /* Sets one option by its long name: the reader for expressions and live keys.
  * A flag takes NULL, "true" or "false".  On an error nothing has changed. */

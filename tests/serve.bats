@@ -91,6 +91,13 @@ ask_all() {
 	asked top --once "$@" --to $to --sort p99 --filter a
 }
 
+# A server that has read a log of which an export is larger than what a socket takes at once.
+serve_much() {
+	gen -n 6000 -p 2 -t 100 >ev
+	serve ev
+	wait_for 10 counted "$(wc -l <ev)"
+}
+
 @test "A server prints for each query what reading the files would print" {
 	ask_all
 	local q
@@ -212,17 +219,13 @@ deaf() {
 }
 
 @test "A reply is sent whole to who sends no more" {
-	gen -n 6000 -p 2 -t 100 >ev
-	serve ev
-	wait_for 10 counted "$(wc -l <ev)"
+	serve_much
 	ask '{"id":"1","cmd":"export","args":{"as":"ecs"}}' | jq -c '.value.lines[]' >got
 	nl-observe export --as ecs ev | jq -c . | cmp - got
 }
 
 @test "Who takes nothing, or does not end a request, within 10 seconds is cut, and keeps nobody waiting" {
-	gen -n 6000 -p 2 -t 100 >ev
-	serve ev
-	wait_for 10 counted "$(wc -l <ev)"
+	serve_much
 	local fd=(/proc/"$server"/fd/*) base
 	base=${#fd[@]}
 	mkfifo keys
@@ -238,9 +241,7 @@ deaf() {
 }
 
 @test "A client that dies before it has its reply is gone, and the server goes on" {
-	gen -n 6000 -p 2 -t 100 >ev
-	serve ev
-	wait_for 10 counted "$(wc -l <ev)"
+	serve_much
 	local fd=(/proc/"$server"/fd/*) base
 	base=${#fd[@]}
 	deaf '{"id":"1","cmd":"export","args":{"as":"otlp"}}'

@@ -101,23 +101,10 @@ static int find_query(struct nl_observe_opts *l, struct nl_err *err)
 static int observe_init(struct nl_svc *svc, char ***argv, struct nl_err *err)
 {
 	struct nl_observe_opts *l = (struct nl_observe_opts *)svc;
-	bool options_end = (*argv)[-1] && !strcmp((*argv)[-1], "--");
-	char **word = *argv;
 	svc->prints = true;
-	l->word = word;
-	while (*word) {
-		l->word[l->sources++] = *word++;
-		if (options_end)
-			continue;
-		char **before = word;
-		enum nl_opt_result r = nl_opt_parse(svc, &word, false, err);
-		if (r == NL_OPT_ERROR)
-			return -1;
-		if (r != NL_OPT_OK && !l->about)
-			l->about = r;
-		options_end = word > before && !strcmp(word[-1], "--");
-	}
-	*argv = word;
+	l->word = *argv;
+	if (nl_opt_words(svc, argv, &l->sources, &l->about, err) < 0)
+		return -1;
 	if (l->about)
 		return 0;
 	if (find_query(l, err) < 0)

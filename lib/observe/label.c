@@ -59,21 +59,7 @@ static unsigned word_of(const char *const *words, struct nl_quote t)
 
 int nl_labels_put(struct nl_series *s, unsigned label, uint64_t n)
 {
-	unsigned i = 0;
-	while (i < s->nlabels && s->labels[i].label < label)
-		i++;
-	if (i == s->nlabels || s->labels[i].label != label) {
-		if (s->nlabels % 4 == 0) {
-			struct nl_label_count *more = realloc(s->labels, (s->nlabels + 4) * sizeof *more);
-			if (!more)
-				return -1;
-			s->labels = more;
-		}
-		memmove(s->labels + i + 1, s->labels + i, (s->nlabels++ - i) * sizeof *s->labels);
-		s->labels[i] = (struct nl_label_count){ (uint16_t)label, 0 };
-	}
-	s->labels[i].n = nl_sum_of(s->labels[i].n, n);
-	return 0;
+	return nl_keyed_put(&s->labels, &s->nlabels, label, n);
 }
 
 static int take(struct nl_series *s, const struct nl_fact *f, enum nl_family family)
@@ -109,7 +95,7 @@ int nl_labels_move(struct nl_series *s, enum nl_told told, const struct nl_move 
 static uint64_t count_of(const struct nl_series *s, unsigned label)
 {
 	for (unsigned i = 0; i < s->nlabels; i++)
-		if (s->labels[i].label == label)
+		if (s->labels[i].key == label)
 			return s->labels[i].n;
 	return 0;
 }
@@ -157,7 +143,7 @@ void nl_labels_each(const struct nl_series *s, enum nl_family family, uint64_t a
 		tell(&l, n = count_of(s, base + usual(family, k)), arg);
 	}
 	for (unsigned i = 0; i < s->nlabels; i++) {
-		unsigned label = s->labels[i].label;
+		unsigned label = s->labels[i].key;
 		if (label < base || label >= base + PER_FAMILY || is_usual(family, label - base))
 			continue;
 		struct nl_labels l = text_of(family, label - base);

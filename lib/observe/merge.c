@@ -54,10 +54,10 @@ int nl_series_merge(struct series *a, const struct series *b)
 	for (unsigned i = 0; i <= NL_BUCKETS_CLASSIC; i++)
 		p->classic[i] += q->classic[i], p->classic_failed[i] += q->classic_failed[i];
 	for (unsigned i = 0; i < q->nerrs; i++)
-		if (nl_series_put_err(p, q->errs[i].class, q->errs[i].n) < 0)
+		if (nl_series_put_err(p, q->errs[i].key, q->errs[i].n) < 0)
 			return -1;
 	for (unsigned i = 0; i < q->nlabels; i++)
-		if (nl_labels_put(p, q->labels[i].label, q->labels[i].n) < 0)
+		if (nl_labels_put(p, q->labels[i].key, q->labels[i].n) < 0)
 			return -1;
 	if (b->failed.time_us >= 0)
 		nl_series_put_failure(a, b->failed, nl_quoted(q->last_err), nl_quoted(q->last_cmd));

@@ -195,7 +195,7 @@ static void tell_failures(struct walk *w)
 	for (unsigned i = 0; i < w->n; i++)
 		for (unsigned k = 0; k < w->s[i]->nerrs; k++) {
 			char class[24];
-			tell(w, w->s[i], (struct nl_label){ "error_type", nl_err_class_name(w->s[i]->errs[k].class, class) }, w->s[i]->errs[k].n);
+			tell(w, w->s[i], (struct nl_label){ "error_type", nl_err_class_name(w->s[i]->errs[k].key, class) }, w->s[i]->errs[k].n);
 		}
 }
 

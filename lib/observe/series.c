@@ -119,23 +119,29 @@ static void earlier(int64_t *at, int64_t us)
 		*at = us;
 }
 
+int nl_keyed_put(struct nl_keyed **of, unsigned *len, unsigned key, uint64_t n)
+{
+	struct nl_keyed *t = *of;
+	unsigned i = 0;
+	while (i < *len && t[i].key < key)
+		i++;
+	if (i == *len || t[i].key != key) {
+		if (*len % 4 == 0) {
+			t = realloc(t, (*len + 4) * sizeof *t);
+			if (!t)
+				return -1;
+			*of = t;
+		}
+		memmove(t + i + 1, t + i, ((*len)++ - i) * sizeof *t);
+		t[i] = (struct nl_keyed){ (uint16_t)key, 0 };
+	}
+	t[i].n = nl_sum_of(t[i].n, n);
+	return 0;
+}
+
 int nl_series_put_err(struct nl_series *s, unsigned class, uint64_t n)
 {
-	unsigned i = 0;
-	while (i < s->nerrs && s->errs[i].class < class)
-		i++;
-	if (i == s->nerrs || s->errs[i].class != class) {
-		if (s->nerrs % 4 == 0) {
-			struct nl_err_count *errs = realloc(s->errs, (s->nerrs + 4) * sizeof *errs);
-			if (!errs)
-				return -1;
-			s->errs = errs;
-		}
-		memmove(s->errs + i + 1, s->errs + i, (s->nerrs++ - i) * sizeof *s->errs);
-		s->errs[i] = (struct nl_err_count){ (uint16_t)class, 0 };
-	}
-	s->errs[i].n += n;
-	return 0;
+	return nl_keyed_put(&s->errs, &s->nerrs, class, n);
 }
 
 static int order_of(const struct nl_last *a, const struct nl_last *b)

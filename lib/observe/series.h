@@ -89,6 +89,7 @@ int nl_series_merge(struct series *, const struct series *);
 int nl_series_put_last(struct series *, struct nl_last);        /* a recent request: below, and in the dense part */
 int nl_series_put_exact(struct series *, struct nl_last);
 int nl_series_make_dense(struct nl_series *);
+int nl_keyed_put(struct nl_keyed **of, unsigned *len, unsigned key, uint64_t n);
 int nl_series_put_err(struct nl_series *, unsigned class, uint64_t n);
 void nl_series_put_failure(struct series *, struct nl_stamp, struct nl_quote err, struct nl_quote cmd);
 /* -1: not told.  What is told of the queue holds until it is told again. */

@@ -144,9 +144,9 @@ static void put_series(struct writer *w, const struct series *s)
 			putf(w, "%s %" PRId64 "\n", f->name, v);
 	}
 	for (unsigned i = 0; i < p->nerrs; i++)
-		putf(w, "err %u %" PRIu64 "\n", p->errs[i].class, p->errs[i].n);
+		putf(w, "err %u %" PRIu64 "\n", p->errs[i].key, p->errs[i].n);
 	for (unsigned i = 0; i < p->nlabels; i++)
-		putf(w, "label %u %" PRIu64 "\n", p->labels[i].label, p->labels[i].n);
+		putf(w, "label %u %" PRIu64 "\n", p->labels[i].key, p->labels[i].n);
 	for (unsigned i = 0; i < NL_TOOKS; i++)
 		if (p->took[i])
 			put_took(w, i, p->took[i]);

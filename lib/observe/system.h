@@ -36,7 +36,8 @@ struct nl_counts { uint64_t requests, failures, rejected, timeouts; };
 
 /* A class of failure by its err: 0..255 exit_N, 256+n signal n, and these. */
 enum { NL_ERR_TIMEOUT = 400, NL_ERR_REJECTED, NL_ERR_SPAWN, NL_ERR_DEADLINE, NL_ERR_OTHER };
-struct nl_err_count { uint16_t class; uint64_t n; };
+/* Counts by key, ascending; those that are 0 are not there. */
+struct nl_keyed { uint16_t key; uint64_t n; };
 const char *nl_err_class_name(unsigned class, char buf[24]);    /* "exit_2", "signal_TERM", "timeout" */
 
 /* A change of a breaker's state; in order of time, and those within a second of each other of epoch. */
@@ -88,9 +89,9 @@ struct nl_series {
 	uint64_t degraded;
 	struct nl_spent slept, waited, held;    /* retries' back-off; bulkheads */
 	uint64_t failed_us;             /* of dur.us, requests that failed */
-	struct nl_err_count *errs;      /* by class, ascending */
+	struct nl_keyed *errs;          /* by class */
 	unsigned nerrs;
-	struct nl_label_count { uint16_t label; uint64_t n; } *labels;          /* by number, ascending: label.h */
+	struct nl_keyed *labels;        /* by number: label.h */
 	unsigned nlabels;
 	struct nl_durations *took[NL_TOOKS];    /* from the first on, else NULL: durations.h */
 	uint64_t classic[NL_BUCKETS_CLASSIC + 1];       /* durations above the bound before and up to this one; last: above all */
