@@ -400,9 +400,13 @@ free() {
 		{ saturated: of("saturated"), queue_full: of("queue_full"), timeout: of("timeout"), got: map(select(.got_us)) | length }' ev >was
 	jq -e '.queue_full > 0 and .got > 3 and .saturated > 0' was
 	nl-observe replay --json --set bulkhead/b.queue=2 ev >out
-	jq -e --slurpfile was was '$was[0] as $w | .admitted == [$w.got, $w.got] and .unknown == [0, 0] and .wrongly_rejected == [0, 0]
-		and .rejected[0] == .rejected[1] and .wait_seconds[0] == .wait_seconds[1] and .unclear == [0, 0] and .left_out == [0, 0]' out
-	jq -se --slurpfile out out '(map(select(.got_us) | (.got_us - .came_us) / 1e6) | add) as $sum | $out[0].wait_seconds[0] - $sum | fabs < 0.001' ev
+	# A caller that is stopped while it is admitted may leave one that the events do not explain: then there is a range, and it has what was.
+	jq -e --slurpfile was was '$was[0] as $w | .left_out == [0, 0] and if .unclear == [0, 0] then
+			.admitted == [$w.got, $w.got] and .unknown == [0, 0] and .wrongly_rejected == [0, 0]
+			and .rejected[0] == .rejected[1] and .wait_seconds[0] == .wait_seconds[1]
+		else .unclear[1] <= 3 and .admitted[0] <= $w.got and $w.got <= .admitted[1] end' out || { cat was out; false; }
+	jq -se --slurpfile out out '(map(select(.got_us) | (.got_us - .came_us) / 1e6) | add) as $sum
+		| $out[0].wait_seconds[0] < $sum + 0.001 and $sum - 0.001 < $out[0].wait_seconds[1]' ev
 }
 
 @test "replay of a bulkhead says which calls the events do not explain, and a range that has what was" {
