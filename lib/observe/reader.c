@@ -2,6 +2,7 @@
 /* reader.c - words of a line of a snapshot: every number is in its range, or the line is bad. */
 #include "observe/reader.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 int64_t nl_read_number(struct nl_reader *r, int64_t least, int64_t most)
@@ -78,4 +79,19 @@ uint32_t nl_read_behind_colon(struct nl_reader *r)
 		return r->bad = true, 0;
 	r->at++;
 	return nl_read_short(r);
+}
+
+int nl_read_mark(struct nl_reader *r)
+{
+	struct nl_mark m;
+	m.dev = nl_read_hex(r), m.ino = nl_read_hex(r), m.offset = nl_read_whole(r), m.seen = nl_read_hex(r);
+	const char *path = nl_read_quoted(r);
+	struct nl_mark *all = r->bad ? NULL : realloc(r->mark, (r->marks + 1) * sizeof *all);
+	if (!all)
+		return r->bad ? 0 : -1;
+	r->mark = all;
+	m.path = strdup(path);
+	if (m.path)
+		r->mark[r->marks++] = m;
+	return m.path ? 0 : -1;
 }

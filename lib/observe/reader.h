@@ -24,4 +24,7 @@ char *nl_read_quoted(struct nl_reader *);       /* unescaped where it stands, an
 /* restoreseries.c: a line below a series.  0, -1: no memory. */
 int nl_read_of_series(struct nl_reader *, const char *word);
 
+/* How far a source had been read, appended to marks.  0, -1: no memory. */
+int nl_read_mark(struct nl_reader *);
+
 #endif

@@ -58,21 +58,6 @@ static int read_run(struct nl_reader *r)
 	return result;
 }
 
-static int read_mark(struct nl_reader *r)
-{
-	struct nl_mark m;
-	m.dev = nl_read_hex(r), m.ino = nl_read_hex(r), m.offset = nl_read_whole(r), m.seen = nl_read_hex(r);
-	const char *path = nl_read_quoted(r);
-	struct nl_mark *all = r->bad ? NULL : realloc(r->mark, (r->marks + 1) * sizeof *all);
-	if (!all)
-		return r->bad ? 0 : -1;
-	r->mark = all;
-	m.path = strdup(path);
-	if (m.path)
-		r->mark[r->marks++] = m;
-	return m.path ? 0 : -1;
-}
-
 /* The count of a name of a list. */
 static int read_count(struct nl_reader *r, const char *const *names, unsigned n, uint64_t *to)
 {
@@ -119,7 +104,7 @@ static int read_line(struct nl_reader *r, const char *word)
 	if (strcmp(word, "run") == 0)
 		return read_run(r);
 	if (strcmp(word, "mark") == 0)
-		return read_mark(r);
+		return nl_read_mark(r);
 	if (strcmp(word, "line") == 0)
 		return read_count(r, nl_line_names, NL_LINES, s->lines);
 	if (strcmp(word, "event") == 0)
